@@ -1,0 +1,71 @@
+/* henge/node.h - one member of a cluster, run by this process. */
+#ifndef HENGE_NODE_H
+#define HENGE_NODE_H
+
+#include <henge/address.h>
+#include <henge/config.h>
+#include <henge/runtime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct henge_node; /* opaque */
+
+/* Binds the node's UDP and TCP port and attaches it to a started runtime. It is a cluster of one
+ * until it joins; its own view is there before this returns. Names, addresses, seeds and metadata
+ * come from `config`; the settings of threads and transport are the runtime's. reason_out may be
+ * NULL. Any thread but a henge thread. [may block] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_node_create(struct henge_runtime *runtime, const struct henge_config *config,
+                  struct henge_node **node_out, char *reason_out, size_t reason_bytes);
+
+/* Asks the seeds ("host:port", names are resolved at each try) in parallel; the first answer
+ * completes the join, and the whole snapshot is in the view when HENGE_OK comes back. count 0 uses
+ * the config's seeds. HENGE_TIMEOUT when none answered in time: the node goes on trying the seeds
+ * in the background, about once a second. HENGE_BUSY while another control call runs.
+ * Any thread but a henge thread. [may block, timeout_ms] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_node_join(struct henge_node *node,
+                                                                const char *const *seeds,
+                                                                size_t count, unsigned timeout_ms);
+
+/* Tells the cluster, waits until three members (or all, if fewer) have acknowledged or the time is
+ * up. Afterwards the node is LEFT; it can join again, as a new generation. HENGE_TIMEOUT: nobody
+ * acknowledged. [may block, timeout_ms] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_node_leave(struct henge_node *node,
+                                                                 unsigned timeout_ms);
+
+/* Closes the sockets and frees the node. To the cluster an un-left node has crashed. Its readers
+ * and subscriptions must be gone. [may block] */
+HENGE_PUBLIC void henge_node_destroy(struct henge_node *node);
+
+/* One pair of this node's metadata; value NULL removes it. HENGE_FULL when the sum would pass
+ * HENGE_METADATA_BYTES. The keys role, region and zone set those fields. Takes effect within a turn
+ * of the gossip thread, HENGE_OK means it has. [may block, about a millisecond] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_node_set_metadata(struct henge_node *node, const char *key, const char *value);
+
+/* 0..100; multiplies the virtual nodes. [may block, about a millisecond] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_node_set_weight(struct henge_node *node,
+                                                                      unsigned weight);
+
+/* This node's name, and the address it is bound to and known by. Fixed for the node's life.
+ * Any thread. [wait-free] */
+HENGE_PUBLIC const char *henge_node_name(const struct henge_node *node);
+HENGE_PUBLIC struct henge_address henge_node_address(const struct henge_node *node);
+HENGE_PUBLIC struct henge_runtime *henge_node_runtime(const struct henge_node *node);
+
+/* The common case: one runtime with one node, started, joined to the config's seeds if there are
+ * any. HENGE_TIMEOUT: none of them answered; the node is there and goes on trying. henge_close
+ * leaves (waiting at most leave_timeout_ms; 0 = do not leave), stops and frees both.
+ * [may block] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_open(const struct henge_config *config, const struct henge_runtime_options *options,
+           unsigned join_timeout_ms, struct henge_node **node_out, char *reason_out,
+           size_t reason_bytes);
+HENGE_PUBLIC void henge_close(struct henge_node *node, unsigned leave_timeout_ms);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,58 @@
+/* henge/reader.h - consistent, wait-free reading of members and ring.
+ *
+ *     const struct henge_view *view;
+ *     henge_reader_begin(reader, &view);
+ *     ... any number of lookups ...
+ *     henge_reader_end(reader);
+ *
+ * Between begin and end nothing locks, allocates, makes a system call or waits for another thread.
+ * A section that stays open keeps old views from being freed (and, when live_views_max of them are
+ * alive, new ones from being published), so keep sections short; stats name the oldest holder. */
+#ifndef HENGE_READER_H
+#define HENGE_READER_H
+
+#include <henge/node.h>
+#include <henge/ring.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct henge_reader; /* opaque */
+struct henge_view;   /* opaque: one immutable {members, ring} */
+
+/* Registers a reader. Used by one thread at a time, any thread. HENGE_FULL at readers_max.
+ * `name` shows up in stats (at most 31 bytes, may be NULL). [may block] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_reader_create(struct henge_node *node,
+                                                                    const char *name,
+                                                                    struct henge_reader **reader_out);
+
+/* Not inside a section. [may block] */
+HENGE_PUBLIC void henge_reader_destroy(struct henge_reader *reader);
+
+/* Opens a section; the view is complete and does not change. Sections of one reader do not nest.
+ * [wait-free] */
+HENGE_PUBLIC void henge_reader_begin(struct henge_reader *reader,
+                                     const struct henge_view **view_out);
+HENGE_PUBLIC void henge_reader_end(struct henge_reader *reader);
+
+/* The current ring of the view. [wait-free] */
+HENGE_PUBLIC const struct henge_ring *henge_view_ring(const struct henge_view *view);
+
+/* Rises by one with each publication on this node. [wait-free] */
+HENGE_PUBLIC uint64_t henge_view_number(const struct henge_view *view);
+
+/* Over the members that are ALIVE or SUSPECT; equal on nodes that agree. [wait-free] */
+HENGE_PUBLIC uint64_t henge_view_fingerprint(const struct henge_view *view);
+
+/* Is the member in this slot ALIVE at this moment? Read from the live overlay, so it may be newer
+ * than the view. [wait-free] */
+HENGE_PUBLIC bool henge_view_is_up(const struct henge_view *view, uint32_t slot);
+
+/* This node's own slot. [wait-free] */
+HENGE_PUBLIC uint32_t henge_view_self(const struct henge_view *view);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,90 @@
+/* henge/ring.h - which member owns a key: consistent hashing with virtual nodes.
+ *
+ * (Karger et al., Consistent Hashing and Random Trees, STOC 1997; virtual nodes as in Stoica et
+ * al., Chord, SIGCOMM 2001.) A ring is immutable. One that comes out of a view belongs to that view
+ * and lives until the section ends. All lookups are wait-free: no lock, no allocation, no system
+ * call, no shared write. */
+#ifndef HENGE_RING_H
+#define HENGE_RING_H
+
+#include <henge/members.h>
+#include <henge/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct henge_ring; /* opaque */
+
+enum { HENGE_ROUTE_OWNERS_MAX = 8, HENGE_NO_SLOT = 0xffff };
+
+enum {
+    HENGE_OWNER_UP = 1u << 0,         /* ALIVE when the route was made */
+    HENGE_OWNER_ZONE_REPEAT = 1u << 1 /* its zone was already taken: not enough zones */
+};
+
+struct henge_route_owner {
+    uint16_t slot;  /* of this node's views: henge_members_by_slot */
+    uint16_t flags; /* HENGE_OWNER_* */
+};
+
+/* Where a key lives. Plain data: may be copied out of the section. */
+struct henge_route {
+    uint64_t ring_fingerprint;
+    uint64_t ring_version;
+    uint64_t hash;
+    uint32_t owners_count;
+    uint32_t zones_count; /* distinct zones among the owners */
+    struct henge_route_owner owners[HENGE_ROUTE_OWNERS_MAX];
+};
+
+/* The hash that all lookups use: XXH3, 64 bits, seed 0. Any thread. [wait-free] */
+HENGE_PUBLIC uint64_t henge_ring_hash(const void *key, size_t key_bytes);
+
+/* Slot of the primary owner, or HENGE_NO_SLOT when nobody owns anything. Liveness is not looked at:
+ * ask henge_view_is_up, or use henge_ring_owners. Inside a section. [wait-free] */
+HENGE_PUBLIC uint32_t henge_ring_owner(const struct henge_ring *ring, const void *key,
+                                       size_t key_bytes);
+HENGE_PUBLIC uint32_t henge_ring_owner_hash(const struct henge_ring *ring, uint64_t hash);
+
+/* Up to `count` distinct owners in preference order, one per zone as long as there are unused zones
+ * in the ring, then repeating zones with HENGE_OWNER_ZONE_REPEAT. Owners that are not up are listed
+ * in their place without HENGE_OWNER_UP. Fewer members than `count` give fewer owners.
+ * HENGE_INVALID if count is 0 or over HENGE_ROUTE_OWNERS_MAX; HENGE_EMPTY if nobody owns anything.
+ * Inside a section. [wait-free] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_ring_owners(const struct henge_ring *ring, uint64_t hash, size_t count,
+                  struct henge_route *route_out);
+
+/* True if `slot` is the primary owner of hash. [wait-free] */
+HENGE_PUBLIC bool henge_ring_is_mine(const struct henge_ring *ring, uint64_t hash, uint32_t slot);
+
+/* Equal on every node whose ring holds the same members with the same vnodes, weights, zones: this
+ * is what travels in requests. The version counts this node's publications. [wait-free] */
+HENGE_PUBLIC uint64_t henge_ring_fingerprint(const struct henge_ring *ring);
+HENGE_PUBLIC uint64_t henge_ring_version(const struct henge_ring *ring);
+HENGE_PUBLIC size_t henge_ring_members_count(const struct henge_ring *ring);
+HENGE_PUBLIC size_t henge_ring_points_count(const struct henge_ring *ring);
+
+/* Share of the hash space whose primary owner is the slot, 0..1. O(points). Inside a section. */
+HENGE_PUBLIC double henge_ring_ownership(const struct henge_ring *ring, uint32_t slot);
+
+/* The index-th range: hashes in (after, until] belong to slot; the first range wraps around. Ranges
+ * are ordered by `until`, neighbours may have the same owner. HENGE_NOT_FOUND past the end.
+ * [wait-free] */
+struct henge_ring_range {
+    uint64_t after;
+    uint64_t until;
+    uint32_t slot;
+};
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_ring_range_at(const struct henge_ring *ring, size_t index,
+                    struct henge_ring_range *range_out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,86 @@
+/* membership/detector/detector.h - the detector half of the protocol: probes, round-trip times,
+ * local health, and this node's own version.
+ *
+ * SWIM's probe (Das, Gupta, Motivala, DSN 2002, section 3) with Lifeguard's local health and nacks
+ * (Dadgar, Phillips, Currey, DSN 2018, sections IV A-C). A calculation like membership.h: it keeps
+ * its own compact list of peers and shares nothing with the gossip half; what it finds comes out
+ * through the observer. So a stalled gossip thread delays verdicts but never makes this node deaf.
+ *
+ * Judgement waits for the receive horizon, see membership.h. A step that comes later than
+ * min(period, 500 ms) after its deadline is a pause: probes under way are abandoned without a
+ * judgement, local health worsens, the own version is raised (the others suspect us by now). */
+#ifndef MEMBERSHIP_DETECTOR_DETECTOR_H
+#define MEMBERSHIP_DETECTOR_DETECTOR_H
+
+#include "core/base/memory.h"
+#include "henge/address.h"
+#include "membership/outbox.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct detector;
+
+struct detector_settings {
+    uint64_t name_hash;          /* own */
+    uint64_t generation;
+    uint64_t period_ns;
+    uint64_t timeout_min_ns, timeout_max_ns;
+    uint32_t indirect;           /* helpers asked */
+    uint32_t peers_max;          /* slots are 0..peers_max */
+    uint64_t random_seed;
+};
+
+struct detector_peer {
+    struct henge_address address;
+    uint64_t name_hash;
+    uint64_t generation;
+    uint32_t version;
+    uint8_t status;              /* ALIVE, SUSPECT: probed. DEAD: now and then. LEFT: never */
+};
+
+struct detector_observer {
+    void *context;
+    /* Each answers false for "no room": it is told again at the next step. */
+    bool (*on_probe_failed)(void *context, uint32_t slot, uint64_t generation, uint32_t version);
+    bool (*on_peer_alive)(void *context, uint32_t slot, uint64_t generation, uint32_t version);
+    bool (*on_not_me)(void *context, uint32_t slot, uint64_t generation);
+    bool (*on_self_version)(void *context, uint64_t generation, uint32_t version);
+    /* May be dropped: the next ack brings another. */
+    void (*on_peer_fingerprint)(void *context, uint32_t slot, uint64_t fingerprint,
+                                uint64_t age_ns);
+    /* Direct contact with a peer: for the arrays that readers see. */
+    void (*on_contact)(void *context, uint32_t slot, uint64_t now_ns, uint32_t rtt_us);
+};
+
+struct detector *detector_create(const struct detector_settings *settings,
+                                 const struct detector_observer *observer, struct memory *memory,
+                                 uint64_t now_ns);
+void detector_destroy(struct detector *detector);
+
+void detector_receive(struct detector *detector, const uint8_t *message, size_t bytes,
+                      const struct packet_source *source, uint64_t now_ns, struct outbox *outbox);
+void detector_step(struct detector *detector, uint64_t now_ns, uint64_t horizon_ns,
+                   struct outbox *outbox);
+uint64_t detector_deadline(const struct detector *detector);
+bool detector_wants_horizon(const struct detector *detector);
+
+/* From the gossip half. */
+void detector_peer_set(struct detector *detector, uint32_t slot, const struct detector_peer *peer);
+void detector_peer_remove(struct detector *detector, uint32_t slot);
+/* Refutes: version = max(own, heard) + 1, told through on_self_version, if generation is ours. */
+void detector_accused(struct detector *detector, uint64_t generation, uint32_t version);
+void detector_generation_set(struct detector *detector, uint64_t generation);
+/* What rides on pings and acks. */
+void detector_fingerprint_set(struct detector *detector, uint64_t fingerprint, uint64_t since_ns);
+
+uint32_t detector_version(const struct detector *detector);
+uint32_t detector_health(const struct detector *detector); /* 0 good .. 8 */
+
+struct detector_counters {
+    uint64_t malformed, misdirected, unknown_type;
+    uint64_t probes_sent, probes_failed, probes_indirect;
+    uint64_t acks_sent, nacks_received, refutations, pauses, relays_dropped;
+};
+void detector_counters_get(const struct detector *detector, struct detector_counters *out);
+
+#endif

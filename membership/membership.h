@@ -1,0 +1,158 @@
+/* membership/membership.h - one node's knowledge of its cluster: table, gossip, sync, join, leave,
+ * suspicions. The gossip half of the protocol; the detector half is detector/detector.h.
+ *
+ * A calculation: time, bytes and random numbers go in, messages (outbox) and changes (observer) come
+ * out. No socket, no clock, no thread, no allocation per packet. All functions of one struct
+ * membership belong to one thread. `now_ns` never goes backwards.
+ *
+ * Receive horizon: no suspicion is judged (turned into DEAD) before the caller says that everything
+ * received up to the suspicion's deadline has been handed in: membership_step's horizon_ns. */
+#ifndef MEMBERSHIP_MEMBERSHIP_H
+#define MEMBERSHIP_MEMBERSHIP_H
+
+#include "core/base/memory.h"
+#include "henge/config.h"
+#include "henge/members.h"
+#include "membership/outbox.h"
+#include "membership/record.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct membership;
+
+struct membership_settings {
+    struct record_fields self;   /* generation = the floor to start from; payload_version 0 */
+    uint64_t ring_parameters;    /* hash of salt and the like: JOIN refuses a different one */
+    uint64_t probe_period_ns;
+    uint32_t suspicion_max_factor;
+    uint32_t fanout;
+    uint64_t gossip_tick_ns;
+    uint64_t gossip_window_ns;
+    uint32_t packets_per_s, packets_burst;
+    uint32_t payload_bytes_max;  /* of a datagram's message, sealing taken off */
+    uint32_t members_max;
+    uint64_t tombstone_ns;
+    uint64_t dead_shown_ns;
+    uint64_t random_seed;
+    uint64_t wall_ms;            /* at creation: bounds the generations that are believed */
+};
+
+/* What is known of one member. `record` is NULL in an unused slot. */
+struct member {
+    struct record *record;
+    uint64_t generation;
+    uint32_t version;
+    uint8_t status;              /* enum henge_member_status */
+    uint64_t status_since_ns;
+};
+
+struct member_change {
+    uint32_t slot;
+    bool is_new;                 /* the slot was not in use: before_* mean nothing */
+    bool is_forgotten;           /* the slot is being given up (DEAD or LEFT for dead_shown_ns) */
+    bool payload_changed;        /* another record, same name */
+    bool generation_changed;
+    uint8_t before_status;
+    uint8_t status;
+};
+
+/* Called synchronously, once per change, by the one function that changes a member's state. Must not
+ * call back into membership but for its const functions. */
+struct membership_observer {
+    void *context;
+    void (*on_change)(void *context, const struct member_change *change);
+    /* Somebody calls this node something else than ALIVE at (generation, version >= own). The owner
+     * of the version (the detector) is to raise it above and to answer by membership_self_version.
+     * False: could not be passed on now, is asked again at the next step. */
+    bool (*on_accused)(void *context, uint64_t generation, uint32_t version);
+    /* This node has a new generation (version 0): joined again, or heard a higher one. */
+    void (*on_generation)(void *context, uint64_t generation);
+};
+
+struct membership *membership_create(const struct membership_settings *settings,
+                                     const struct membership_observer *observer,
+                                     struct record_store *store, struct memory *memory,
+                                     uint64_t now_ns);
+void membership_destroy(struct membership *membership);
+
+/* The three doors. */
+void membership_receive(struct membership *membership, const uint8_t *message, size_t bytes,
+                        const struct packet_source *source, uint64_t now_ns,
+                        struct outbox *outbox);
+void membership_step(struct membership *membership, uint64_t now_ns, uint64_t horizon_ns,
+                     struct outbox *outbox);
+uint64_t membership_deadline(const struct membership *membership);
+/* True when a judgement waits for the horizon: the caller should bring it up to now. */
+bool membership_wants_horizon(const struct membership *membership);
+
+/* The caller's thread was away for gap_ns: suspicion deadlines move by as much. */
+void membership_paused(struct membership *membership, uint64_t gap_ns);
+
+/* From the detector. A generation or version that is not the table's present one is stale and
+ * ignored, except that a higher one of peer_alive is news. */
+void membership_probe_failed(struct membership *membership, uint32_t slot, uint64_t generation,
+                             uint32_t version, uint64_t now_ns);
+void membership_peer_alive(struct membership *membership, uint32_t slot, uint64_t generation,
+                           uint32_t version, uint64_t now_ns);
+/* The process at the member's address is another incarnation. */
+void membership_not_me(struct membership *membership, uint32_t slot, uint64_t generation,
+                       uint64_t now_ns);
+void membership_peer_fingerprint(struct membership *membership, uint32_t slot,
+                                 uint64_t fingerprint, uint64_t age_ns, uint64_t now_ns);
+void membership_self_version(struct membership *membership, uint64_t generation, uint32_t version,
+                             uint64_t now_ns);
+
+/* Streams. */
+void membership_script_done(struct membership *membership, uint64_t script_token);
+void membership_stream_ended(struct membership *membership, uint64_t request_token, bool failed,
+                             uint64_t now_ns);
+
+/* Orders. */
+enum membership_join_state { JOIN_IDLE = 0, JOIN_UNDER_WAY, JOIN_DONE, JOIN_REFUSED };
+/* Contacts all seeds at once, and again every second until joined; they stay known as seeds for
+ * healing. After a leave this starts a new generation. */
+void membership_join(struct membership *membership, const struct henge_address *seeds,
+                     size_t count, uint64_t now_ns);
+enum membership_join_state membership_join_state(const struct membership *membership);
+/* "ring parameters differ", ...; empty unless JOIN_REFUSED. */
+const char *membership_join_reason(const struct membership *membership);
+
+enum membership_leave_state { LEAVE_NONE = 0, LEAVE_UNDER_WAY, LEAVE_DONE };
+void membership_leave(struct membership *membership, uint64_t now_ns, uint64_t deadline_ns);
+enum membership_leave_state membership_leave_state(const struct membership *membership);
+/* Distinct members that have acknowledged the leave. */
+uint32_t membership_leave_acks(const struct membership *membership);
+
+/* This node's payload: same name and generation, next payload version. HENGE_INVALID names no field:
+ * check with record_fields_check before. */
+enum henge_status membership_set_payload(struct membership *membership,
+                                         const struct record_fields *fields, uint64_t now_ns);
+
+/* Looking. Slots run from 0 to membership_slots - 1; the own one is 0. */
+uint32_t membership_slots(const struct membership *membership);
+const struct member *membership_member(const struct membership *membership, uint32_t slot);
+uint64_t membership_fingerprint(const struct membership *membership);
+/* Since when the fingerprint is what it is. */
+uint64_t membership_fingerprint_since(const struct membership *membership);
+/* Are there suspicions that may still end in a verdict? (publication waits for them) */
+bool membership_is_suspecting(const struct membership *membership);
+/* Time in which one update reaches all with probability 1 - 10^-6 at 10 % loss. */
+uint64_t membership_dissemination_bound_ns(const struct membership *membership);
+/* Shortest suspicion time at the present size. */
+uint64_t membership_suspicion_min_ns(const struct membership *membership);
+
+/* A forgotten slot may be used again: no view refers to it any more. */
+void membership_slot_free(struct membership *membership, uint32_t slot);
+
+struct membership_counters {
+    uint64_t malformed, misdirected, unknown_type;
+    uint64_t accusations, verdicts;
+    uint64_t updates_sent, updates_received, updates_news, updates_refused;
+    uint64_t syncs_started, records_received;
+    uint32_t alive, suspect, dead, left;
+    uint32_t agreement_permille;
+};
+void membership_counters_get(const struct membership *membership,
+                             struct membership_counters *out);
+
+#endif

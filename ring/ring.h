@@ -1,0 +1,46 @@
+/* ring/ring.h - building the immutable ring that henge/ring.h looks up.
+ *
+ * Pure: members in, ring out; no clock, no thread, no global. Points are the sorted canonical
+ * u64 = token48 << 16 | slot16; ties of token48 are broken by member name, never by slot. A bucket
+ * index over the top bits of the hash makes a lookup one short scan. */
+#ifndef RING_RING_H
+#define RING_RING_H
+
+#include "core/base/epoch.h"
+#include "core/base/memory.h"
+#include "henge/ring.h"
+#include <stdatomic.h>
+
+/* What the ring needs to know of one member. The strings are read during the build only. */
+struct ring_member {
+    const char *name;
+    const char *zone;
+    const char *region;
+    const char *role;
+    uint16_t slot;     /* unique, < 0xffff */
+    uint16_t vnodes;   /* at weight 1 */
+    uint16_t weight;   /* 0 owns nothing; points = vnodes * weight */
+    uint8_t ring_state;
+};
+
+struct ring_parameters {
+    uint8_t salt[16];      /* of the cluster; zero without a key */
+    uint64_t version;      /* this node's counter, carried along */
+    /* by slot: 1 = up. May be NULL: then all are up. Read relaxed at lookup time; it must outlive
+     * the ring and cover every slot. */
+    const _Atomic uint8_t *up_by_slot;
+};
+
+/* Builds; members in any order. HENGE_NO_MEMORY, or HENGE_INVALID for a slot used twice or a sum
+ * of points over 2^24. The result is freed with ring_destroy. */
+enum henge_status ring_build(struct memory *memory, const struct ring_parameters *parameters,
+                             const struct ring_member *members, size_t count,
+                             struct henge_ring **ring_out);
+void ring_destroy(struct memory *memory, struct henge_ring *ring);
+
+/* The fingerprint a ring of these members would have, without building it: an order-free hash of
+ * (name, vnodes, weight, zone, region, role, ring state) and of the parameters. */
+uint64_t ring_fingerprint_of(const struct ring_parameters *parameters,
+                             const struct ring_member *members, size_t count);
+
+#endif
