@@ -5,7 +5,6 @@
 /* Prints the broken invariant on stderr and aborts. */
 _Noreturn void assert_failed(const char *expression, const char *file, int line);
 
-#define ASSERT(expression)                                                                         \
-    ((expression) ? (void)0 : assert_failed(#expression, __FILE__, __LINE__))
+#define ASSERT(expression) ((expression) ? (void)0 : assert_failed(#expression, __FILE__, __LINE__))
 
 #endif

@@ -22,8 +22,7 @@ struct map_cell {
     uint32_t used;
 };
 
-bool map_init(struct map *map, struct memory *memory, uint32_t expected,
-              enum henge_memory_tag tag);
+bool map_init(struct map *map, struct memory *memory, uint32_t expected, enum henge_memory_tag tag);
 void map_deinit(struct map *map);
 /* NULL when absent; the pointer is good until the next set or remove. */
 uint32_t *map_find(const struct map *map, uint64_t key);

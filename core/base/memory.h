@@ -1,7 +1,8 @@
 /* core/base/memory.h - the allocator handle: one per runtime, sizes and tags with every call.
  *
- * struct memory counts what is held per tag (relaxed atomics, readable from any thread). The test
- * door: memory_fail_after makes the n-th following allocation fail. */
+ * struct memory counts what is held per tag (relaxed atomics, readable from any thread). A block of
+ * 0 bytes is given as one byte. The test door: after memory_fail_after(n) the next n allocations
+ * and resizes succeed and the one after them fails, so n = 0 fails the very next. */
 #ifndef CORE_BASE_MEMORY_H
 #define CORE_BASE_MEMORY_H
 

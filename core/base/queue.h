@@ -3,7 +3,8 @@
  *
  * Callers: one thread pushes, one pops. Progress: wait-free both ways. Ordering: what the producer
  * wrote before a push is seen by the consumer after the pop. A queue holds capacity - 1 elements
- * (ck_ring keeps one slot free). The wake-up of a sleeping consumer is the caller's: core/runtime. */
+ * (ck_ring keeps one slot free). The wake-up of a sleeping consumer is the caller's: core/runtime.
+ */
 #ifndef CORE_BASE_QUEUE_H
 #define CORE_BASE_QUEUE_H
 
