@@ -6,6 +6,7 @@
 #ifndef CORE_BASE_BYTES_H
 #define CORE_BASE_BYTES_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,14 +49,14 @@ static inline const uint8_t *bytes_get(struct bytes_reader *reader, size_t size)
     return start;
 }
 
-/* `size` bytes, least significant first; compilers turn it into one load. */
+/* The first `size` bytes of a little-endian word; the rest of it is zero on either byte order. */
 static inline uint64_t bytes_get_integer(struct bytes_reader *reader, size_t size) {
     const uint8_t *from = bytes_get(reader, size);
-    uint64_t value = 0;
-    for (size_t i = 0; from != NULL && i < size; i++) {
-        value |= (uint64_t)from[i] << (8 * i);
+    uint64_t word = 0;
+    if (from != NULL) {
+        memcpy(&word, from, size);
     }
-    return value;
+    return le64toh(word);
 }
 
 static inline uint8_t bytes_get_u8(struct bytes_reader *reader) {
@@ -101,11 +102,8 @@ static inline void bytes_put(struct bytes_writer *writer, const void *bytes, siz
 }
 
 static inline void bytes_put_integer(struct bytes_writer *writer, uint64_t value, size_t size) {
-    uint8_t bytes[8];
-    for (size_t i = 0; i < size; i++) {
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    }
-    bytes_put(writer, bytes, size);
+    uint64_t word = htole64(value);
+    bytes_put(writer, &word, size);
 }
 
 static inline void bytes_put_u8(struct bytes_writer *writer, uint8_t value) {

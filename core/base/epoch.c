@@ -30,8 +30,11 @@ struct epoch_domain {
     alignas(CK_MD_CACHELINE) struct epoch_reader readers[];
 };
 
-_Static_assert(sizeof(struct ck_epoch_entry) <= sizeof(((struct epoch_entry *)0)->private_words),
-               "an entry has room for ck's words");
+/* Of an entry's private words the first two are ck's, this one points to the domain. */
+enum { DOMAIN_WORD = 2 };
+
+_Static_assert(sizeof(struct ck_epoch_entry) <= DOMAIN_WORD * sizeof(void *),
+               "ck's words end before the domain's");
 _Static_assert(offsetof(struct epoch_entry, private_words) == 0, "entries are cast to ck's");
 
 static size_t domain_bytes(uint32_t readers_max) {
@@ -146,14 +149,19 @@ SANITIZER_BLIND void epoch_end(struct epoch_reader *reader) {
     ck_epoch_end(&reader->record, NULL);
 }
 
+/* What the readers did in their sections is over here: partner of the RELEASE in epoch_end. */
 static void run_release(struct ck_epoch_entry *entry) {
     struct epoch_entry *ours = (struct epoch_entry *)(void *)entry;
+    struct epoch_domain *domain = ours->private_words[DOMAIN_WORD];
+    SANITIZER_ACQUIRE(&domain->epoch);
     ours->release(ours);
 }
 
+/* Caller: the writer. Wait-free. The entry is out of every place where a new section finds it. */
 SANITIZER_BLIND void epoch_retire(struct epoch_domain *domain, struct epoch_entry *entry,
                                   void (*release)(struct epoch_entry *entry)) {
     entry->release = release;
+    entry->private_words[DOMAIN_WORD] = domain;
     ck_epoch_call(&domain->writer, (struct ck_epoch_entry *)(void *)entry->private_words,
                   run_release);
 }
