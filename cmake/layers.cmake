@@ -9,7 +9,7 @@ set(HENGE_LINKS_ring base)
 set(HENGE_LINKS_membership base)
 set(HENGE_LINKS_io base)
 set(HENGE_LINKS_config base ring membership io)
-set(HENGE_LINKS_node base ring membership io config)
+set(HENGE_LINKS_node base ring membership config)
 set(HENGE_LINKS_runtime base ring membership io config node)
 
 function(henge_check_links)

@@ -37,13 +37,18 @@ refused tools/planted.c '#include <jemalloc/jemalloc.h>' "<jemalloc/jemalloc.h> 
 refused core/runtime/planted.c '#include <jansson.h>' "<jansson.h> may be named only in"
 refused bench/planted.c '#include <criterion/criterion.h>' "<criterion/criterion.h> may be named only"
 refused membership/planted.c '#include <sys/socket.h>' "<sys/socket.h> may be named only in"
+refused core/runtime/node/planted.c '#include "io/transport.h"' "node must not include io"
+refused core/runtime/node/planted.c '#include "core/runtime/waker.h"' "node must not include runtime"
+refused core/runtime/node/planted.c '#include <pthread.h>' "node is a calculation"
+refused membership/planted.c 'static int now(void) { return (int)clock_monotonic_ns(); }' \
+    "membership is a calculation"
+refused ring/planted.c 'static void *cell(void) { return malloc(8); }' "ring is a calculation"
 
 # What is allowed must not be refused.
 printf '/* planted */\n#include "ring/ring.h"\n#include <stdio.h>\n' >ring/planted.c
 expect 0 "clean" "$top/tools/check-layers" "$scratch/tree"
 rm ring/planted.c
 
-printf 'target_link_libraries(ring PUBLIC membership)\n' >>CMakeLists.txt.planted
 sed 's/^henge_check_links()/target_link_libraries(ring PUBLIC membership)\n&/' CMakeLists.txt \
     >CMakeLists.txt.planted
 mv CMakeLists.txt.planted CMakeLists.txt
