@@ -1,8 +1,9 @@
 /* ring/ring.h - building the immutable ring that henge/ring.h looks up.
  *
  * Pure: members in, ring out; no clock, no thread, no global. Points are the sorted canonical
- * u64 = token48 << 16 | slot16; ties of token48 are broken by member name, never by slot. A bucket
- * index over the top bits of the hash makes a lookup one short scan. */
+ * u64 = token48 << 16 | slot16; ties of token48 are broken by member name, never by slot. The owner
+ * of a hash is the slot of the first point whose token is at or behind its upper 48 bits, and past
+ * the last point the first one. A bucket index over the top bits makes a lookup one short scan. */
 #ifndef RING_RING_H
 #define RING_RING_H
 
@@ -31,8 +32,10 @@ struct ring_parameters {
     const _Atomic uint8_t *up_by_slot;
 };
 
-/* Builds; members in any order. HENGE_NO_MEMORY, or HENGE_INVALID for a slot used twice or a sum
- * of points over 2^24. The result is freed with ring_destroy. */
+/* Builds; members in any order. Those that are JOINING or of weight 0 count for the fingerprint but
+ * own nothing. HENGE_NO_MEMORY, or HENGE_INVALID for a slot used twice, a name used twice by owners,
+ * a name that is empty or over HENGE_NAME_BYTES - 1, or a sum of points over 2^24. The result is
+ * freed with ring_destroy (NULL is ignored). */
 enum henge_status ring_build(struct memory *memory, const struct ring_parameters *parameters,
                              const struct ring_member *members, size_t count,
                              struct henge_ring **ring_out);

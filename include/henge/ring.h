@@ -66,6 +66,7 @@ HENGE_PUBLIC bool henge_ring_is_mine(const struct henge_ring *ring, uint64_t has
  * is what travels in requests. The version counts this node's publications. [wait-free] */
 HENGE_PUBLIC uint64_t henge_ring_fingerprint(const struct henge_ring *ring);
 HENGE_PUBLIC uint64_t henge_ring_version(const struct henge_ring *ring);
+/* Members that own a part of the ring: ACTIVE or DRAINING, of weight > 0. */
 HENGE_PUBLIC size_t henge_ring_members_count(const struct henge_ring *ring);
 HENGE_PUBLIC size_t henge_ring_points_count(const struct henge_ring *ring);
 
@@ -73,8 +74,9 @@ HENGE_PUBLIC size_t henge_ring_points_count(const struct henge_ring *ring);
 HENGE_PUBLIC double henge_ring_ownership(const struct henge_ring *ring, uint32_t slot);
 
 /* The index-th range: hashes in (after, until] belong to slot; the first range wraps around. Ranges
- * are ordered by `until`, neighbours may have the same owner. HENGE_NOT_FOUND past the end.
- * [wait-free] */
+ * are ordered by `until`, neighbours may have the same owner. after == until is the whole circle at
+ * index 0, and elsewhere an empty range (two virtual nodes on one spot). HENGE_NOT_FOUND past the
+ * end, which is henge_ring_points_count. [wait-free] */
 struct henge_ring_range {
     uint64_t after;
     uint64_t until;

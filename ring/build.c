@@ -1,0 +1,261 @@
+/* ring/build.c - members in, ring out.
+ *
+ * Check everything, allocate everything, then fill: points by member, sorted, ties put in order of
+ * the members' names, and the bucket index over them. */
+#include "ring/ring_internal.h"
+#include "core/base/hash.h"
+#include "core/base/map.h"
+#include "henge/config.h"
+#include <string.h>
+
+enum { RING_ALIGNMENT = 64, NO_MEMBER = 0xffff };
+
+_Static_assert(POINTS_MAX + SENTINELS < INT32_MAX, "indices of points are 32 bits wide");
+
+/* What a build works on. `ring` is under construction, so its arrays are written through these. */
+struct build {
+    struct memory *memory;
+    const struct ring_member *members;
+    size_t count;
+    size_t slots_count; /* highest slot + 1 */
+    size_t points_count;
+    uint16_t *member_of_slot; /* index into members, NO_MEMBER */
+    uint64_t *scratch;        /* points_count words for the sort */
+    struct henge_ring *ring;
+    uint64_t *points;
+    uint32_t *buckets;
+    uint16_t *zone_of_slot;
+};
+
+static bool name_fits(const char *name) {
+    size_t length = strnlen(name, HENGE_NAME_BYTES);
+    return length > 0 && length < HENGE_NAME_BYTES;
+}
+
+static enum henge_status measure(struct build *build) {
+    if (build->count > HENGE_NO_SLOT) {
+        return HENGE_INVALID; /* more members than slots */
+    }
+    for (size_t i = 0; i < build->count; i++) {
+        const struct ring_member *member = &build->members[i];
+        if (member->slot == HENGE_NO_SLOT || !name_fits(member->name)) {
+            return HENGE_INVALID;
+        }
+        if (member->slot >= build->slots_count) {
+            build->slots_count = (size_t)member->slot + 1;
+        }
+        build->points_count += member_points(member);
+        if (build->points_count > POINTS_MAX) {
+            return HENGE_INVALID;
+        }
+    }
+    return HENGE_OK;
+}
+
+/* HENGE_INVALID for a slot used twice. */
+static enum henge_status map_slots(struct build *build) {
+    build->member_of_slot = memory_alloc(
+        build->memory, build->slots_count * sizeof(*build->member_of_slot), HENGE_MEMORY_RING);
+    if (build->member_of_slot == NULL) {
+        return HENGE_NO_MEMORY;
+    }
+    for (size_t slot = 0; slot < build->slots_count; slot++) {
+        build->member_of_slot[slot] = NO_MEMBER;
+    }
+    for (size_t i = 0; i < build->count; i++) {
+        uint16_t *entry = &build->member_of_slot[build->members[i].slot];
+        if (*entry != NO_MEMBER) {
+            return HENGE_INVALID;
+        }
+        *entry = (uint16_t)i;
+    }
+    return HENGE_OK;
+}
+
+/* The smallest power of two that gives every point a bucket of its own. */
+static unsigned bucket_bits_for(size_t points_count) {
+    unsigned bits = BUCKET_BITS_MIN;
+    while (((size_t)1 << bits) < points_count) {
+        bits++;
+    }
+    return bits;
+}
+
+static enum henge_status allocate(struct build *build) {
+    const unsigned bits = bucket_bits_for(build->points_count);
+    const size_t buckets_count = (size_t)1 << bits;
+    const size_t points_at =
+        (sizeof(struct henge_ring) + RING_ALIGNMENT - 1) / RING_ALIGNMENT * RING_ALIGNMENT;
+    const size_t buckets_at = points_at + (build->points_count + SENTINELS) * sizeof(uint64_t);
+    const size_t zones_at = buckets_at + buckets_count * sizeof(uint32_t);
+    const size_t block_bytes = zones_at + build->slots_count * sizeof(uint16_t);
+
+    uint8_t *block =
+        memory_alloc_aligned(build->memory, block_bytes, RING_ALIGNMENT, HENGE_MEMORY_RING);
+    if (block == NULL) {
+        return HENGE_NO_MEMORY;
+    }
+    memset(block + zones_at, 0, block_bytes - zones_at);
+    build->points = (uint64_t *)(void *)(block + points_at);
+    build->buckets = (uint32_t *)(void *)(block + buckets_at);
+    build->zone_of_slot = (uint16_t *)(void *)(block + zones_at);
+    build->ring = (struct henge_ring *)(void *)block;
+    *build->ring = (struct henge_ring){.points = build->points,
+                                       .buckets = build->buckets,
+                                       .shift = 64 - bits,
+                                       .points_count = (uint32_t)build->points_count,
+                                       .zone_of_slot = build->zone_of_slot,
+                                       .block_bytes = block_bytes};
+    build->scratch = memory_alloc(build->memory, build->points_count * sizeof(*build->scratch),
+                                  HENGE_MEMORY_RING);
+    return build->scratch == NULL ? HENGE_NO_MEMORY : HENGE_OK;
+}
+
+/* Gives a slot its zone. A zone goes by the slot of the first member seen in it: only equality
+ * counts, so nothing that others see depends on it. */
+static bool place_in_zone(struct build *build, struct map *zones,
+                          const struct ring_member *member) {
+    /* Should two zones have one hash, the later takes the next free key. */
+    for (uint64_t key = hash64_text(member->zone);; key++) {
+        const uint32_t *first = map_find(zones, key);
+        if (first == NULL) {
+            build->zone_of_slot[member->slot] = member->slot;
+            build->ring->zones_count++;
+            return map_set(zones, key, member->slot);
+        }
+        if (strcmp(build->members[build->member_of_slot[*first]].zone, member->zone) == 0) {
+            build->zone_of_slot[member->slot] = (uint16_t)*first;
+            return true;
+        }
+    }
+}
+
+static enum henge_status number_zones(struct build *build) {
+    struct map zones;
+    if (!map_init(&zones, build->memory, 16, HENGE_MEMORY_RING)) {
+        return HENGE_NO_MEMORY;
+    }
+    enum henge_status status = HENGE_OK;
+    for (size_t i = 0; i < build->count && status == HENGE_OK; i++) {
+        if (member_points(&build->members[i]) > 0) {
+            build->ring->members_count++;
+            status = place_in_zone(build, &zones, &build->members[i]) ? HENGE_OK : HENGE_NO_MEMORY;
+        }
+    }
+    map_deinit(&zones);
+    return status;
+}
+
+static void place_points(struct build *build, const struct token_source *source) {
+    size_t placed = 0;
+    for (size_t i = 0; i < build->count; i++) {
+        const struct ring_member *member = &build->members[i];
+        const size_t count = member_points(member);
+        uint64_t *mine = build->points + placed;
+        source->fill(source->context, member, mine, count);
+        for (size_t vnode = 0; vnode < count; vnode++) {
+            mine[vnode] = (mine[vnode] << POINT_SLOT_BITS) | member->slot;
+        }
+        placed += count;
+    }
+    sort_points(build->points, build->scratch, build->points_count);
+}
+
+static const char *name_of_point(const struct build *build, uint64_t point) {
+    return build->members[build->member_of_slot[point_slot(point)]].name;
+}
+
+/* Slots differ from node to node, names do not. Ties are rare and short, so an insertion does.
+ * HENGE_INVALID when two members have one name: they tie everywhere, with no way to order them. */
+static enum henge_status order_ties(struct build *build) {
+    uint64_t *points = build->points;
+    for (size_t i = 1; i < build->points_count; i++) {
+        const uint64_t point = points[i];
+        size_t to = i;
+        for (; to > 0 && point_token(points[to - 1]) == point_token(point); to--) {
+            if (points[to - 1] == point) {
+                break;
+            }
+            int order = strcmp(name_of_point(build, points[to - 1]), name_of_point(build, point));
+            if (order == 0) {
+                return HENGE_INVALID;
+            }
+            if (order < 0) {
+                break;
+            }
+            points[to] = points[to - 1];
+        }
+        points[to] = point;
+    }
+    return HENGE_OK;
+}
+
+static void index_points(struct build *build) {
+    const size_t count = build->points_count;
+    const uint64_t first_slot = count == 0 ? HENGE_NO_SLOT : point_slot(build->points[0]);
+    for (size_t i = 0; i < SENTINELS; i++) {
+        build->points[count + i] = POINT_TOKEN_MASK | first_slot;
+    }
+    const size_t buckets_count = (size_t)1 << (64 - build->ring->shift);
+    size_t next = 0;
+    for (size_t bucket = 0; bucket < buckets_count; bucket++) {
+        while (next < count && build->points[next] >> build->ring->shift < bucket) {
+            next++;
+        }
+        build->buckets[bucket] = (uint32_t)next;
+    }
+}
+
+static enum henge_status run_build(struct build *build, const struct token_source *source) {
+    enum henge_status status = measure(build);
+    if (status == HENGE_OK) {
+        status = map_slots(build);
+    }
+    if (status == HENGE_OK) {
+        status = allocate(build);
+    }
+    if (status == HENGE_OK) {
+        status = number_zones(build);
+    }
+    if (status == HENGE_OK) {
+        place_points(build, source);
+        status = order_ties(build);
+    }
+    if (status == HENGE_OK) {
+        index_points(build);
+    }
+    return status;
+}
+
+enum henge_status ring_build_from(struct memory *memory, const struct ring_parameters *parameters,
+                                  const struct ring_member *members, size_t count,
+                                  const struct token_source *source, struct henge_ring **ring_out) {
+    struct build build = {.memory = memory, .members = members, .count = count};
+    enum henge_status status = run_build(&build, source);
+    memory_release(memory, build.scratch, build.points_count * sizeof(*build.scratch),
+                   HENGE_MEMORY_RING);
+    memory_release(memory, build.member_of_slot, build.slots_count * sizeof(*build.member_of_slot),
+                   HENGE_MEMORY_RING);
+    if (status != HENGE_OK) {
+        ring_destroy(memory, build.ring);
+        return status;
+    }
+    build.ring->up_by_slot = parameters->up_by_slot;
+    build.ring->version = parameters->version;
+    build.ring->fingerprint = ring_fingerprint_of(parameters, members, count);
+    *ring_out = build.ring;
+    return HENGE_OK;
+}
+
+enum henge_status ring_build(struct memory *memory, const struct ring_parameters *parameters,
+                             const struct ring_member *members, size_t count,
+                             struct henge_ring **ring_out) {
+    const struct token_source source = token_source_of_salt(parameters->salt);
+    return ring_build_from(memory, parameters, members, count, &source, ring_out);
+}
+
+void ring_destroy(struct memory *memory, struct henge_ring *ring) {
+    if (ring != NULL) {
+        memory_release(memory, ring, ring->block_bytes, HENGE_MEMORY_RING);
+    }
+}
