@@ -1,0 +1,162 @@
+/* io/socket.c - see socket.h. */
+#include "io/socket.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    LISTEN_BACKLOG = 128,
+    /* Asked for, best effort: a turn of some ms at 100 000 packets/s must fit, also when the
+     * scheduler is late. The kernel cuts it to net.core.rmem_max. */
+    RECEIVE_QUEUE_BYTES = 4 << 20,
+    /* UDP's free port may be taken for TCP; each try is an independent draw. */
+    FREE_PORT_TRIES = 64
+};
+
+/* What went wrong last, for the reason text. */
+struct failure {
+    const char *step;
+    int error;
+};
+
+socklen_t sockaddr_of_address(const struct henge_address *address,
+                              struct sockaddr_storage *socket_address_out) {
+    memset(socket_address_out, 0, sizeof(*socket_address_out));
+    if (address->family == 4) {
+        struct sockaddr_in *in = (struct sockaddr_in *)(void *)socket_address_out;
+        in->sin_family = AF_INET;
+        in->sin_port = htons(address->port);
+        memcpy(&in->sin_addr, address->bytes, 4);
+        return sizeof(*in);
+    }
+    if (address->family == 6) {
+        struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)socket_address_out;
+        in6->sin6_family = AF_INET6;
+        in6->sin6_port = htons(address->port);
+        memcpy(&in6->sin6_addr, address->bytes, 16);
+        return sizeof(*in6);
+    }
+    return 0;
+}
+
+bool address_of_sockaddr(const struct sockaddr_storage *socket_address,
+                         struct henge_address *address_out) {
+    memset(address_out, 0, sizeof(*address_out));
+    if (socket_address->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)socket_address;
+        address_out->family = 4;
+        address_out->port = ntohs(in->sin_port);
+        memcpy(address_out->bytes, &in->sin_addr, 4);
+        return true;
+    }
+    if (socket_address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)socket_address;
+        address_out->family = 6;
+        address_out->port = ntohs(in6->sin6_port);
+        memcpy(address_out->bytes, &in6->sin6_addr, 16);
+        return true;
+    }
+    return false;
+}
+
+static bool fail(struct failure *failure, const char *step) {
+    *failure = (struct failure){.step = step, .error = errno};
+    return false;
+}
+
+/* strerror is not thread-safe. */
+static const char *text_of_error(int error) {
+    const char *text = strerrordesc_np(error);
+    return text != NULL ? text : "unknown error";
+}
+
+static void close_if_open(int *descriptor) {
+    if (*descriptor >= 0) {
+        close(*descriptor);
+    }
+    *descriptor = -1;
+}
+
+/* A bound socket of `type`; address->port becomes the one that was taken. */
+static bool open_bound(struct henge_address *address, int type, int *descriptor_out,
+                       struct failure *failure) {
+    struct sockaddr_storage wanted;
+    socklen_t wanted_bytes = sockaddr_of_address(address, &wanted);
+    const int one = 1;
+    int descriptor = socket(wanted.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    *descriptor_out = descriptor;
+    if (descriptor < 0) {
+        return fail(failure, "socket");
+    }
+    /* Without it an IPv6 wildcard would take the port on IPv4 as well. */
+    if (address->family == 6 &&
+        setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) {
+        return fail(failure, "setsockopt IPV6_V6ONLY");
+    }
+    /* TCP: a restarted node takes its port again in spite of connections in TIME_WAIT. Not UDP:
+     * there it would let two nodes share a port, and each hear half. */
+    if (type == SOCK_STREAM &&
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0) {
+        return fail(failure, "setsockopt SO_REUSEADDR");
+    }
+    if (bind(descriptor, (const struct sockaddr *)&wanted, wanted_bytes) != 0) {
+        return fail(failure, type == SOCK_STREAM ? "bind TCP" : "bind UDP");
+    }
+    struct sockaddr_storage taken = {0};
+    socklen_t taken_bytes = sizeof(taken);
+    struct henge_address taken_address;
+    if (getsockname(descriptor, (struct sockaddr *)&taken, &taken_bytes) != 0 ||
+        !address_of_sockaddr(&taken, &taken_address)) {
+        return fail(failure, "getsockname");
+    }
+    address->port = taken_address.port;
+    return true;
+}
+
+/* Both sockets on address->port, or on the port that UDP is given when that is 0. */
+static bool open_pair(struct henge_address *address, int *udp_out, int *tcp_out,
+                      struct failure *failure) {
+    *tcp_out = -1;
+    if (!open_bound(address, SOCK_DGRAM, udp_out, failure) ||
+        !open_bound(address, SOCK_STREAM, tcp_out, failure)) {
+        return false;
+    }
+    if (listen(*tcp_out, LISTEN_BACKLOG) != 0) {
+        return fail(failure, "listen");
+    }
+    const int queue_bytes = RECEIVE_QUEUE_BYTES;
+    (void)setsockopt(*udp_out, SOL_SOCKET, SO_RCVBUF, &queue_bytes, sizeof(queue_bytes));
+    return true;
+}
+
+enum henge_status sockets_open(const struct henge_address *bind, int *udp_out, int *tcp_out,
+                               struct henge_address *bound_out, char *reason, size_t reason_bytes) {
+    char text[HENGE_ADDRESS_TEXT_BYTES];
+    struct failure failure = {.step = "socket", .error = EAFNOSUPPORT};
+    bool is_any_port = bind->port == 0;
+    int tries = is_any_port ? FREE_PORT_TRIES : 1;
+    for (int i = 0; i < tries && (bind->family == 4 || bind->family == 6); i++) {
+        struct henge_address address = *bind;
+        int udp = -1, tcp = -1;
+        if (open_pair(&address, &udp, &tcp, &failure)) {
+            *udp_out = udp;
+            *tcp_out = tcp;
+            *bound_out = address;
+            return HENGE_OK;
+        }
+        close_if_open(&udp);
+        close_if_open(&tcp);
+        if (failure.error != EADDRINUSE) {
+            break;
+        }
+    }
+    if (reason != NULL && reason_bytes > 0) {
+        (void)snprintf(reason, reason_bytes, "%s: %s: %s%s", henge_address_format(bind, text),
+                       failure.step, text_of_error(failure.error),
+                       is_any_port && failure.error == EADDRINUSE ? " (no port free for both)"
+                                                                  : "");
+    }
+    return failure.error == EAFNOSUPPORT ? HENGE_INVALID : HENGE_SYSTEM;
+}
