@@ -32,7 +32,6 @@ struct henge_stats {
     uint64_t packets_malformed;      /* authentic, but not a message */
     uint64_t packets_misdirected;    /* meant for another generation */
     uint64_t packets_dropped_quota;  /* a consumer had all the buffers it may have */
-    uint64_t packets_dropped_queue;  /* a queue between threads was full */
     uint64_t packets_dropped_send;   /* no send buffer or socket full */
     uint64_t streams_opened, streams_accepted, streams_failed;
 

@@ -1,0 +1,78 @@
+/* core/runtime/control.c - see control.h. */
+#include "core/runtime/control.h"
+#include "core/base/clock.h"
+#include "core/runtime/runtime_internal.h"
+
+/* A waiting caller looks this often whether the runtime has stopped. */
+#define CONTROL_LOOK_NS (200 * NS_PER_MS)
+
+enum henge_status control_enter(struct henge_node *node, enum control_kind kind) {
+    struct control *control = &node->control;
+    if (!atomic_load_explicit(&node->runtime->is_running, memory_order_acquire)) {
+        return HENGE_STOPPED;
+    }
+    if (atomic_exchange_explicit(&control->inside, 1, memory_order_acquire) != 0) {
+        return HENGE_BUSY;
+    }
+    control->kind = kind;
+    control->has_begun = false;
+    control->deadline_ns = TIME_NEVER;
+    return HENGE_OK;
+}
+
+void control_cancel(struct henge_node *node) {
+    atomic_store_explicit(&node->control.inside, 0, memory_order_release);
+}
+
+static void control_announce(struct henge_runtime *runtime) {
+    atomic_store_explicit(&runtime->control_attention, 1, memory_order_release);
+    waker_wake(&runtime->thread_of[ROLE_GOSSIP]->waker);
+}
+
+enum henge_status control_run(struct henge_node *node, uint64_t timeout_ns) {
+    struct control *control = &node->control;
+    uint64_t until_ns = timeout_ns == TIME_NEVER ? TIME_NEVER : clock_monotonic_ns() + timeout_ns;
+    atomic_store_explicit(&control->state, CONTROL_REQUESTED, memory_order_release);
+    control_announce(node->runtime);
+    for (;;) {
+        uint64_t now_ns = clock_monotonic_ns();
+        uint32_t state = atomic_load_explicit(&control->state, memory_order_acquire);
+        if (state == CONTROL_DONE) {
+            break;
+        }
+        bool is_over = now_ns >= until_ns ||
+                       atomic_load_explicit(&node->runtime->stop, memory_order_acquire) != 0;
+        if (is_over &&
+            atomic_compare_exchange_strong_explicit(&control->state, &state, CONTROL_ABANDONED,
+                                                    memory_order_acq_rel, memory_order_acquire)) {
+            return HENGE_TIMEOUT;
+        }
+        if (!is_over) {
+            uint64_t wait_ns = until_ns - now_ns;
+            futex_wait(&control->state, CONTROL_REQUESTED,
+                       wait_ns < CONTROL_LOOK_NS ? wait_ns : CONTROL_LOOK_NS);
+        }
+    }
+    enum henge_status result = control->result;
+    atomic_store_explicit(&control->state, CONTROL_IDLE, memory_order_relaxed);
+    atomic_store_explicit(&control->inside, 0, memory_order_release);
+    return result;
+}
+
+bool control_is_pending(const struct control *control) {
+    uint32_t state =
+        atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)&control->state, memory_order_acquire);
+    return state == CONTROL_REQUESTED || state == CONTROL_ABANDONED;
+}
+
+void control_finish(struct control *control, enum henge_status result) {
+    uint32_t expected = CONTROL_REQUESTED;
+    control->result = result;
+    if (atomic_compare_exchange_strong_explicit(&control->state, &expected, CONTROL_DONE,
+                                                memory_order_acq_rel, memory_order_acquire)) {
+        futex_wake_all(&control->state);
+        return;
+    }
+    atomic_store_explicit(&control->state, CONTROL_IDLE, memory_order_relaxed);
+    atomic_store_explicit(&control->inside, 0, memory_order_release);
+}

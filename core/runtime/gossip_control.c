@@ -1,0 +1,181 @@
+/* core/runtime/gossip_control.c - the application's control calls, carried out on the gossip
+ * thread.
+ *
+ * Each call is begun once and then looked at in every turn until it is finished. */
+#include "core/base/log.h"
+#include "core/runtime/detector_role.h"
+#include "core/runtime/gossip_role.h"
+#include "core/runtime/node/own_record.h"
+#include "core/runtime/node_internal.h"
+#include "core/runtime/subscriptions.h"
+
+/* Passes ATTACH or DETACH to the next in the round. */
+static bool start_round(struct gossip_role *role, struct henge_node *node, uint8_t kind) {
+    struct role_message message = {.kind = kind, .node = node->id};
+    role->desk.wakes |= 1u << ROLE_DETECTOR;
+    return queue_push(role->desk.runtime->queues.gossip_to_detector, &message);
+}
+
+/* True when finished. */
+static bool attach(struct gossip_role *role, struct henge_node *node, uint64_t now_ns) {
+    struct control *control = &node->control;
+    if (control->has_begun) {
+        if (node->is_attached) {
+            control_finish(control, HENGE_OK);
+        }
+        return node->is_attached;
+    }
+    if (!node->gossip) {
+        enum henge_status status = node_halves_create(node, now_ns);
+        if (status != HENGE_OK) {
+            control_finish(control, status);
+            return true;
+        }
+    }
+    control->has_begun = start_round(role, node, ROLE_ATTACH);
+    if (control->has_begun) {
+        role->desk.nodes[node->id] = node;
+        desk_touch(&role->desk, node->id);
+    }
+    return false;
+}
+
+static bool detach(struct gossip_role *role, struct henge_node *node) {
+    struct control *control = &node->control;
+    if (!control->has_begun) {
+        node->is_detaching = true;
+        heap_remove(&role->desk.timers, node->id);
+        control->has_begun = start_round(role, node, ROLE_DETACH);
+        return false;
+    }
+    if (!node->is_detached || !gossip_node_is_reclaimed(node->gossip)) {
+        return false;
+    }
+    role->desk.nodes[node->id] = NULL;
+    node_halves_destroy(node);
+    control_finish(control, HENGE_OK);
+    return true;
+}
+
+void gossip_role_attached(struct gossip_role *role, uint32_t id) {
+    role->desk.nodes[id]->is_attached = true;
+}
+
+void gossip_role_detached(struct gossip_role *role, uint32_t id) {
+    role->desk.nodes[id]->is_detached = true;
+}
+
+static bool join(struct gossip_role *role, struct henge_node *node, uint64_t now_ns) {
+    struct control *control = &node->control;
+    struct membership *membership = node->gossip->membership;
+    if (!control->has_begun) {
+        control->has_begun = true;
+        membership_join(membership, control->seeds, control->seeds_count, now_ns);
+        desk_touch(&role->desk, node->id);
+    }
+    enum membership_join_state state = membership_join_state(membership);
+    if (state == JOIN_UNDER_WAY || state == JOIN_IDLE) {
+        return false;
+    }
+    if (state == JOIN_DONE) {
+        if (!gossip_node_publish(node->gossip, now_ns)) {
+            return false;
+        }
+        gossip_node_events_flush(node->gossip);
+    } else {
+        log_write(&node->runtime->log, HENGE_LOG_ERROR, "%s: join refused: %s", node->config.name,
+                  membership_join_reason(membership));
+    }
+    control_finish(control, state == JOIN_DONE ? HENGE_OK : HENGE_REFUSED);
+    return true;
+}
+
+static bool leave(struct gossip_role *role, struct henge_node *node, uint64_t now_ns) {
+    struct control *control = &node->control;
+    struct membership *membership = node->gossip->membership;
+    if (!control->has_begun) {
+        control->has_begun = true;
+        control->has_peers = counter_get(&node->gossip->counters.alive) > 1;
+        membership_leave(membership, now_ns, control->deadline_ns);
+        desk_touch(&role->desk, node->id);
+    }
+    if (membership_leave_state(membership) != LEAVE_DONE) {
+        return false;
+    }
+    bool was_heard = membership_leave_acks(membership) > 0 || !control->has_peers;
+    control_finish(control, was_heard ? HENGE_OK : HENGE_TIMEOUT);
+    return true;
+}
+
+static enum henge_status set_payload(struct gossip_role *role, struct henge_node *node,
+                                     uint64_t now_ns) {
+    struct control *control = &node->control;
+    struct record_fields fields;
+    record_fields_of(membership_member(node->gossip->membership, 0)->record, &fields);
+    if (control->kind == CONTROL_SET_WEIGHT) {
+        fields.weight = (uint16_t)control->weight;
+    } else {
+        enum henge_status status =
+            own_record_set_pair(&fields, control->key, control->has_value ? control->value : NULL);
+        if (status != HENGE_OK) {
+            return status;
+        }
+    }
+    const char *problem = record_fields_check(&fields);
+    if (problem) {
+        log_write(&node->runtime->log, HENGE_LOG_WARN, "%s: %s", node->config.name, problem);
+        return HENGE_INVALID;
+    }
+    desk_touch(&role->desk, node->id);
+    return membership_set_payload(node->gossip->membership, &fields, now_ns);
+}
+
+/* True when the call is finished. */
+static bool control_step(struct gossip_role *role, struct henge_node *node, uint64_t now_ns) {
+    struct control *control = &node->control;
+    bool is_abandoned =
+        atomic_load_explicit(&control->state, memory_order_acquire) == CONTROL_ABANDONED;
+    role->desk.current = node;
+    if (is_abandoned && control->kind != CONTROL_ATTACH && control->kind != CONTROL_DETACH) {
+        control_finish(control, HENGE_TIMEOUT);
+        return true;
+    }
+    switch (control->kind) {
+    case CONTROL_ATTACH:
+        return attach(role, node, now_ns);
+    case CONTROL_DETACH:
+        return detach(role, node);
+    case CONTROL_JOIN:
+        return join(role, node, now_ns);
+    case CONTROL_LEAVE:
+        return leave(role, node, now_ns);
+    case CONTROL_SUBSCRIBE:
+        control_finish(control, subscriptions_add(node->subscriptions, control->events));
+        return true;
+    case CONTROL_UNSUBSCRIBE:
+        subscriptions_remove(node->subscriptions, control->events);
+        control_finish(control, HENGE_OK);
+        return true;
+    default:
+        control_finish(control, set_payload(role, node, now_ns));
+        return true;
+    }
+}
+
+uint32_t gossip_role_controls(struct gossip_role *role, uint64_t now_ns) {
+    struct henge_runtime *runtime = role->desk.runtime;
+    uint32_t attention =
+        atomic_exchange_explicit(&runtime->control_attention, 0, memory_order_acquire);
+    if (attention == 0 && role->controls_open == 0) {
+        return 0;
+    }
+    uint32_t open = 0;
+    for (uint32_t id = 0; id < runtime->limits.nodes; id++) {
+        struct henge_node *node = atomic_load_explicit(&runtime->nodes[id], memory_order_acquire);
+        if (node && control_is_pending(&node->control) && !control_step(role, node, now_ns)) {
+            open++;
+        }
+    }
+    role->controls_open = open;
+    return attention + role->desk.touched_count;
+}

@@ -1,0 +1,69 @@
+/* core/runtime/node/gossip_events.c - from changes of members to events, held until they can be
+ * seen.
+ *
+ * Per member: (joined (updated | suspected | recovered)* (left | failed))*. */
+#include "core/runtime/node/gossip_node.h"
+#include <stdio.h>
+
+static bool is_in(uint8_t status) {
+    return status == HENGE_ALIVE || status == HENGE_SUSPECT;
+}
+
+static struct henge_event *event_next(struct gossip_node *node, enum henge_event_type type) {
+    if (node->events_count == GOSSIP_NODE_EVENTS_PENDING) {
+        gossip_node_events_flush(node);
+    }
+    struct henge_event *event = &node->events[node->events_count++];
+    *event = (struct henge_event){.type = type, .number = ++node->event_number};
+    return event;
+}
+
+static void event_member(struct gossip_node *node, enum henge_event_type type, uint32_t slot) {
+    const struct member *member = membership_member(node->membership, slot);
+    struct henge_event *event = event_next(node, type);
+    snprintf(event->name, sizeof(event->name), "%s", member->record->name);
+    event->address = member->record->address;
+    event->generation = member->generation;
+    event->version = member->version;
+    event->slot = slot;
+}
+
+static enum henge_event_type ending(uint8_t status) {
+    return status == HENGE_LEFT ? HENGE_MEMBER_LEFT : HENGE_MEMBER_FAILED;
+}
+
+void gossip_node_event_change(struct gossip_node *node, const struct member_change *change) {
+    uint32_t slot = change->slot;
+    bool was_in = !change->is_new && is_in(change->before_status);
+    if (!is_in(change->status)) {
+        if (was_in) {
+            event_member(node, ending(change->status), slot);
+        }
+        return;
+    }
+    if (!was_in) {
+        event_member(node, HENGE_MEMBER_JOINED, slot);
+    } else if (change->payload_changed || change->generation_changed) {
+        event_member(node, HENGE_MEMBER_UPDATED, slot);
+    }
+    uint8_t before = was_in ? change->before_status : HENGE_ALIVE;
+    if (before == HENGE_ALIVE && change->status == HENGE_SUSPECT) {
+        event_member(node, HENGE_MEMBER_SUSPECTED, slot);
+    } else if (before == HENGE_SUSPECT && change->status == HENGE_ALIVE) {
+        event_member(node, HENGE_MEMBER_RECOVERED, slot);
+    }
+}
+
+void gossip_node_event_topology(struct gossip_node *node, uint64_t old_version) {
+    struct henge_event *event = event_next(node, HENGE_TOPOLOGY_CHANGED);
+    event->ring_version_old = old_version;
+    event->ring_version_new = node->ring_version;
+    event->ring_fingerprint = henge_ring_fingerprint(node->ring->ring);
+}
+
+void gossip_node_events_flush(struct gossip_node *node) {
+    for (uint32_t index = 0; index < node->events_count; index++) {
+        node->hooks.on_event(node->hooks.context, &node->events[index]);
+    }
+    node->events_count = 0;
+}

@@ -1,0 +1,73 @@
+/* core/runtime/node/gossip_feed.c - what the detector has to hear of the table: state, never lost.
+ *
+ * A dirty mark per slot; the newest state is offered until the queue takes it. */
+#include "core/runtime/node/gossip_node.h"
+
+enum { PEER_DIRTY_CHANGED = 1, PEER_DIRTY_NEW = 2 };
+
+void gossip_node_feed_mark(struct gossip_node *node, const struct member_change *change) {
+    uint32_t slot = change->slot;
+    if (slot == 0) {
+        return; /* the detector knows itself: see GENERATION and SELF_VERSION */
+    }
+    if (node->peer_dirty[slot] == 0) {
+        node->dirty_slots[node->dirty_count++] = slot;
+    }
+    node->peer_dirty[slot] |= change->is_new ? PEER_DIRTY_NEW : PEER_DIRTY_CHANGED;
+}
+
+static bool feed_slot(struct gossip_node *node, uint32_t slot) {
+    const struct member *member = membership_member(node->membership, slot);
+    struct role_message message = {.kind = ROLE_PEER_REMOVE, .node = node->settings.id};
+    message.as.peer.slot = slot;
+    if (member->record) {
+        message.kind = ROLE_PEER_SET;
+        message.flag = (node->peer_dirty[slot] & PEER_DIRTY_NEW) != 0;
+        message.as.peer.peer = (struct detector_peer){
+            .address = member->record->address,
+            .name_hash = member->record->name_hash,
+            .generation = member->generation,
+            .version = member->version,
+            .status = member->status,
+        };
+    }
+    return node->hooks.to_detector(node->hooks.context, &message);
+}
+
+static bool feed_generation(struct gossip_node *node) {
+    struct role_message message = {.kind = ROLE_GENERATION, .node = node->settings.id};
+    message.as.incarnation.generation = membership_member(node->membership, 0)->generation;
+    return node->hooks.to_detector(node->hooks.context, &message);
+}
+
+static bool feed_fingerprint(struct gossip_node *node, uint64_t fingerprint) {
+    struct role_message message = {.kind = ROLE_FINGERPRINT, .node = node->settings.id};
+    message.as.fingerprint.fingerprint = fingerprint;
+    message.as.fingerprint.time_ns = membership_fingerprint_since(node->membership);
+    return node->hooks.to_detector(node->hooks.context, &message);
+}
+
+bool gossip_node_feed(struct gossip_node *node) {
+    if (node->generation_dirty) {
+        if (!feed_generation(node)) {
+            return false;
+        }
+        node->generation_dirty = false;
+    }
+    while (node->dirty_count > 0) {
+        uint32_t slot = node->dirty_slots[node->dirty_count - 1];
+        if (!feed_slot(node, slot)) {
+            return false;
+        }
+        node->peer_dirty[slot] = 0;
+        node->dirty_count--;
+    }
+    uint64_t fingerprint = membership_fingerprint(node->membership);
+    if (fingerprint != node->fingerprint_told) {
+        if (!feed_fingerprint(node, fingerprint)) {
+            return false;
+        }
+        node->fingerprint_told = fingerprint;
+    }
+    return true;
+}

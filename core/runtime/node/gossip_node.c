@@ -1,0 +1,239 @@
+/* core/runtime/node/gossip_node.c - see gossip_node.h: making a node, and its doors. */
+#include "core/runtime/node/gossip_node.h"
+#include "core/base/assert.h"
+
+#define PAUSE_MAX_NS (500 * NS_PER_MS)
+
+static bool is_owner(uint8_t status) {
+    return status == HENGE_ALIVE || status == HENGE_SUSPECT;
+}
+
+static void note_publication(struct gossip_node *node, const struct member_change *change) {
+    bool was_in = !change->is_new && is_owner(change->before_status);
+    bool is_in = !change->is_forgotten && is_owner(change->status);
+    bool content = change->payload_changed || change->generation_changed;
+    if (change->is_new || change->is_forgotten || content || was_in != is_in) {
+        publication_members_changed(&node->publication);
+    }
+    if (was_in == is_in && !(is_in && content)) {
+        return;
+    }
+    bool is_death = was_in && change->status == HENGE_DEAD;
+    if (is_death && node->settings.ring_removal_delay_ns > 0) {
+        uint64_t due_ns = node->now_ns + node->settings.ring_removal_delay_ns;
+        node->removal_ns = due_ns < node->removal_ns ? due_ns : node->removal_ns;
+        return;
+    }
+    publication_ring_changed(&node->publication, node->now_ns, is_death);
+}
+
+static void on_change(void *context, const struct member_change *change) {
+    struct gossip_node *node = context;
+    const struct member *member = membership_member(node->membership, change->slot);
+    overlay_set(node->overlay, change->slot, change->status, member->version);
+    gossip_node_feed_mark(node, change);
+    note_publication(node, change);
+    if (change->is_forgotten) {
+        gossip_node_slot_forgotten(node, change->slot);
+    } else {
+        gossip_node_event_change(node, change);
+    }
+}
+
+static bool on_accused(void *context, uint64_t generation, uint32_t version) {
+    struct gossip_node *node = context;
+    struct role_message message = {.kind = ROLE_ACCUSED, .node = node->settings.id};
+    message.as.incarnation.generation = generation;
+    message.as.incarnation.version = version;
+    return node->hooks.to_detector(node->hooks.context, &message);
+}
+
+static void on_generation(void *context, uint64_t generation) {
+    struct gossip_node *node = context;
+    (void)generation;
+    node->generation_dirty = true;
+}
+
+static bool arrays_create(struct gossip_node *node) {
+    size_t slots = node->settings.membership.members_max;
+    node->ring_members =
+        memory_alloc_array(node->memory, slots, sizeof(*node->ring_members), HENGE_MEMORY_RING);
+    node->slots_waiting =
+        memory_alloc_array(node->memory, slots, sizeof(*node->slots_waiting), HENGE_MEMORY_MEMBER);
+    node->peer_dirty =
+        memory_alloc_array(node->memory, slots, sizeof(*node->peer_dirty), HENGE_MEMORY_MEMBER);
+    node->dirty_slots =
+        memory_alloc_array(node->memory, slots, sizeof(*node->dirty_slots), HENGE_MEMORY_MEMBER);
+    node->events = memory_alloc_array(node->memory, GOSSIP_NODE_EVENTS_PENDING,
+                                      sizeof(*node->events), HENGE_MEMORY_EVENT);
+    return node->ring_members && node->slots_waiting && node->peer_dirty && node->dirty_slots &&
+           node->events;
+}
+
+struct gossip_node *gossip_node_create(const struct gossip_node_settings *settings,
+                                       const struct gossip_node_hooks *hooks,
+                                       struct overlay *overlay, struct record_store *store,
+                                       struct epoch_domain *epochs, struct memory *memory,
+                                       uint64_t now_ns) {
+    struct gossip_node *node = memory_alloc_zeroed(memory, sizeof(*node), HENGE_MEMORY_CORE);
+    if (!node) {
+        return NULL;
+    }
+    node->settings = *settings;
+    node->hooks = *hooks;
+    node->memory = memory;
+    node->store = store;
+    node->epochs = epochs;
+    node->overlay = overlay;
+    node->now_ns = now_ns;
+    node->deadline_ns = TIME_NEVER;
+    node->removal_ns = TIME_NEVER;
+    publication_init(&node->publication, settings->publish_window_ns,
+                     settings->publish_window_max_ns);
+    struct membership_observer observer = {.context = node,
+                                           .on_change = on_change,
+                                           .on_accused = on_accused,
+                                           .on_generation = on_generation};
+    if (arrays_create(node)) {
+        node->membership =
+            membership_create(&settings->membership, &observer, store, memory, now_ns);
+    }
+    if (!node->membership) {
+        gossip_node_destroy(node);
+        return NULL;
+    }
+    const struct member *self = membership_member(node->membership, 0);
+    overlay_set(overlay, 0, self->status, self->version);
+    if (!gossip_node_first_view(node, now_ns)) {
+        gossip_node_destroy(node);
+        return NULL;
+    }
+    node->events_count = 0;
+    return node;
+}
+
+bool gossip_node_is_reclaimed(const struct gossip_node *node) {
+    return node->retired_count == 0;
+}
+
+void gossip_node_destroy(struct gossip_node *node) {
+    struct memory *memory = node->memory;
+    size_t slots = node->settings.membership.members_max;
+    gossip_node_last_view(node);
+    if (node->membership) {
+        membership_destroy(node->membership);
+    }
+    memory_release(memory, node->ring_members, slots * sizeof(*node->ring_members),
+                   HENGE_MEMORY_RING);
+    memory_release(memory, node->slots_waiting, slots * sizeof(*node->slots_waiting),
+                   HENGE_MEMORY_MEMBER);
+    memory_release(memory, node->peer_dirty, slots * sizeof(*node->peer_dirty),
+                   HENGE_MEMORY_MEMBER);
+    memory_release(memory, node->dirty_slots, slots * sizeof(*node->dirty_slots),
+                   HENGE_MEMORY_MEMBER);
+    memory_release(memory, node->events, GOSSIP_NODE_EVENTS_PENDING * sizeof(*node->events),
+                   HENGE_MEMORY_EVENT);
+    memory_release(memory, node, sizeof(*node), HENGE_MEMORY_CORE);
+}
+
+void gossip_node_receive(struct gossip_node *node, const uint8_t *message, size_t bytes,
+                         const struct packet_source *source, uint64_t now_ns,
+                         struct outbox *outbox) {
+    node->now_ns = now_ns;
+    membership_receive(node->membership, message, bytes, source, now_ns, outbox);
+}
+
+void gossip_node_message(struct gossip_node *node, const struct role_message *message,
+                         uint64_t now_ns) {
+    struct membership *membership = node->membership;
+    uint32_t slot = message->as.incarnation.slot;
+    uint64_t generation = message->as.incarnation.generation;
+    uint32_t version = message->as.incarnation.version;
+    node->now_ns = now_ns;
+    switch (message->kind) {
+    case ROLE_PROBE_FAILED:
+        membership_probe_failed(membership, slot, generation, version, now_ns);
+        break;
+    case ROLE_PEER_ALIVE:
+        membership_peer_alive(membership, slot, generation, version, now_ns);
+        break;
+    case ROLE_NOT_ME:
+        membership_not_me(membership, slot, generation, now_ns);
+        break;
+    case ROLE_SELF_VERSION:
+        membership_self_version(membership, generation, version, now_ns);
+        break;
+    case ROLE_PEER_FINGERPRINT:
+        membership_peer_fingerprint(membership, message->as.fingerprint.slot,
+                                    message->as.fingerprint.fingerprint,
+                                    message->as.fingerprint.time_ns, now_ns);
+        break;
+    case ROLE_SCRIPT_DONE:
+        membership_script_done(membership, message->as.token);
+        break;
+    case ROLE_STREAM_ENDED:
+        membership_stream_ended(membership, message->as.token, message->flag, now_ns);
+        break;
+    default:
+        ASSERT(!"a message that is not for the gossip role");
+    }
+}
+
+static void count(struct gossip_node *node) {
+    struct gossip_node_counters *out = &node->counters;
+    const struct member *self = membership_member(node->membership, 0);
+    struct membership_counters in;
+    membership_counters_get(node->membership, &in);
+    counter_set(&out->view_number, node->view_number);
+    counter_set(&out->ring_version, node->ring_version);
+    counter_set(&out->ring_fingerprint, henge_ring_fingerprint(node->ring->ring));
+    counter_set(&out->view_fingerprint, membership_fingerprint(node->membership));
+    counter_set(&out->generation, self->generation);
+    counter_set(&out->version, self->version);
+    counter_set(&out->is_joined,
+                membership_join_state(node->membership) == JOIN_DONE || in.alive + in.suspect > 1);
+    counter_set(&out->alive, in.alive);
+    counter_set(&out->suspect, in.suspect);
+    counter_set(&out->dead, in.dead);
+    counter_set(&out->left, in.left);
+    counter_set(&out->agreement_permille, in.agreement_permille);
+    counter_set(&out->malformed, in.malformed + in.unknown_type);
+    counter_set(&out->misdirected, in.misdirected);
+    counter_set(&out->accusations, in.accusations);
+    counter_set(&out->verdicts, in.verdicts);
+    counter_set(&out->updates_sent, in.updates_sent);
+    counter_set(&out->updates_received, in.updates_received);
+    counter_set(&out->updates_news, in.updates_news);
+    counter_set(&out->updates_refused, in.updates_refused);
+    counter_set(&out->syncs_started, in.syncs_started);
+    counter_set(&out->records_received, in.records_received);
+}
+
+void gossip_node_step(struct gossip_node *node, uint64_t now_ns, uint64_t horizon_ns,
+                      struct outbox *outbox) {
+    uint64_t period_ns = node->settings.membership.probe_period_ns;
+    uint64_t guard_ns = period_ns < PAUSE_MAX_NS ? period_ns : PAUSE_MAX_NS;
+    node->now_ns = now_ns;
+    if (now_ns > node->deadline_ns && now_ns - node->deadline_ns > guard_ns) {
+        membership_paused(node->membership, now_ns - node->deadline_ns);
+    }
+    membership_step(node->membership, now_ns, horizon_ns, outbox);
+    node->feed_is_behind = !gossip_node_feed(node);
+    gossip_node_publish_due(node, now_ns);
+    if (!node->publication.members_dirty || now_ns < node->publish_not_before_ns) {
+        gossip_node_events_flush(node);
+    }
+    count(node);
+}
+
+uint64_t gossip_node_deadline(struct gossip_node *node) {
+    uint64_t deadline_ns = membership_deadline(node->membership);
+    uint64_t publish_ns = gossip_node_publish_deadline(node);
+    deadline_ns = deadline_ns < publish_ns ? deadline_ns : publish_ns;
+    if (node->feed_is_behind) {
+        uint64_t retry_ns = node->now_ns + NS_PER_MS;
+        deadline_ns = deadline_ns < retry_ns ? deadline_ns : retry_ns;
+    }
+    node->deadline_ns = deadline_ns;
+    return deadline_ns;
+}

@@ -1,0 +1,139 @@
+/* core/runtime/node/gossip_node.h - the gossip role's part of a node: membership joined with the
+ * view, the events and the feed of the detector. No thread, no clock, no socket: the simulator runs
+ * it too.
+ *
+ * Owned by the gossip thread; `view` and `overlay` are read by others, and the counters too. */
+#ifndef CORE_RUNTIME_NODE_GOSSIP_NODE_H
+#define CORE_RUNTIME_NODE_GOSSIP_NODE_H
+
+#include "core/base/epoch.h"
+#include "core/runtime/node/counters.h"
+#include "core/runtime/node/overlay.h"
+#include "core/runtime/node/publication.h"
+#include "core/runtime/node/role_message.h"
+#include "core/runtime/node/view.h"
+#include "henge/events.h"
+#include "membership/membership.h"
+
+enum {
+    GOSSIP_NODE_EVENTS_PENDING = 256, /* held back until the view that shows them is published */
+    GOSSIP_NODE_LIVE_VIEWS_MAX = 64
+};
+
+struct gossip_node_hooks {
+    void *context;
+    /* False when the detector's queue is full: offered again at the next step. */
+    bool (*to_detector)(void *context, const struct role_message *message);
+    void (*on_event)(void *context, const struct henge_event *event);
+};
+
+struct gossip_node_settings {
+    struct membership_settings membership;
+    uint32_t id;
+    uint8_t ring_salt[16];
+    uint64_t ring_removal_delay_ns;
+    uint64_t publish_window_ns;
+    uint64_t publish_window_max_ns;
+    uint32_t live_views_max;
+};
+
+/* Written by the gossip thread once per step that did something. */
+struct gossip_node_counters {
+    counter view_number, ring_version, ring_fingerprint, view_fingerprint;
+    counter generation, version, is_joined;
+    counter alive, suspect, dead, left, agreement_permille;
+    counter malformed, misdirected;
+    counter accusations, verdicts, updates_sent, updates_received, updates_news, updates_refused;
+    counter syncs_started, records_received;
+    counter views_published, views_reclaimed, views_delayed;
+    counter oldest_view_number, oldest_view_retired_ns; /* retired, not yet reclaimed; 0 = none */
+};
+
+struct gossip_node {
+    struct gossip_node_settings settings;
+    struct gossip_node_hooks hooks;
+    struct memory *memory;
+    struct record_store *store;
+    struct epoch_domain *epochs;
+    struct membership *membership;
+    struct overlay *overlay;
+
+    /* The view. */
+    _Atomic(struct henge_view *) view;
+    struct view_owner view_owner;
+    struct shared_ring *ring;
+    struct publication publication;
+    uint64_t publish_not_before_ns; /* after a publication that could not be */
+    uint64_t removal_ns; /* when the next DEAD member leaves the ring, TIME_NEVER = none */
+    uint64_t view_number;
+    uint64_t ring_version;
+    struct henge_view *retired[GOSSIP_NODE_LIVE_VIEWS_MAX]; /* not yet reclaimed, oldest first */
+    uint32_t retired_count;
+    struct ring_member *ring_members; /* scratch, members_max */
+
+    /* Slots that were forgotten and wait for the views that name them. */
+    struct slot_wait {
+        uint32_t slot;
+        uint64_t view_number;
+    } * slots_waiting; /* members_max */
+    uint32_t slots_waiting_count;
+
+    /* What the detector has still to hear: state, offered until taken. */
+    uint8_t *peer_dirty;   /* by slot: PEER_DIRTY_* */
+    uint32_t *dirty_slots; /* those with peer_dirty != 0 */
+    uint32_t dirty_count;
+    bool generation_dirty;
+    bool feed_is_behind;
+    uint64_t fingerprint_told;
+
+    /* Events of this turn. */
+    struct henge_event *events;
+    uint32_t events_count;
+    uint64_t event_number;
+
+    uint64_t now_ns;      /* of the call under way: for the observer */
+    uint64_t deadline_ns; /* as told last, for the pause guard */
+    struct gossip_node_counters counters;
+};
+
+/* The self-only view is there when this returns. NULL: no memory. */
+struct gossip_node *gossip_node_create(const struct gossip_node_settings *settings,
+                                       const struct gossip_node_hooks *hooks,
+                                       struct overlay *overlay, struct record_store *store,
+                                       struct epoch_domain *epochs, struct memory *memory,
+                                       uint64_t now_ns);
+/* Every retired view must have been reclaimed: gossip_node_is_reclaimed. */
+void gossip_node_destroy(struct gossip_node *node);
+bool gossip_node_is_reclaimed(const struct gossip_node *node);
+
+void gossip_node_receive(struct gossip_node *node, const uint8_t *message, size_t bytes,
+                         const struct packet_source *source, uint64_t now_ns,
+                         struct outbox *outbox);
+/* PROBE_FAILED, PEER_ALIVE, NOT_ME, SELF_VERSION, PEER_FINGERPRINT, SCRIPT_DONE, STREAM_ENDED. */
+void gossip_node_message(struct gossip_node *node, const struct role_message *message,
+                         uint64_t now_ns);
+/* Timers, feed of the detector, publication, events. */
+void gossip_node_step(struct gossip_node *node, uint64_t now_ns, uint64_t horizon_ns,
+                      struct outbox *outbox);
+uint64_t gossip_node_deadline(struct gossip_node *node);
+
+/* Publishes now what has changed, if anything. False: no memory, or live_views_max are alive. */
+bool gossip_node_publish(struct gossip_node *node, uint64_t now_ns);
+
+/* gossip_view.c: publication if it is due. */
+void gossip_node_publish_due(struct gossip_node *node, uint64_t now_ns);
+uint64_t gossip_node_publish_deadline(const struct gossip_node *node);
+bool gossip_node_first_view(struct gossip_node *node, uint64_t now_ns);
+void gossip_node_last_view(struct gossip_node *node);
+void gossip_node_slot_forgotten(struct gossip_node *node, uint32_t slot);
+
+/* gossip_feed.c: what the detector has to hear. */
+void gossip_node_feed_mark(struct gossip_node *node, const struct member_change *change);
+bool gossip_node_feed(struct gossip_node *node); /* false: something is left */
+
+/* gossip_events.c: changes to events. */
+void gossip_node_event_change(struct gossip_node *node, const struct member_change *change);
+void gossip_node_event_topology(struct gossip_node *node, uint64_t old_version);
+void gossip_node_events_flush(struct gossip_node *node);
+
+#endif

@@ -1,0 +1,215 @@
+/* core/runtime/node/gossip_view.c - building, publishing and retiring views of a node.
+ *
+ * Publication: the view is complete before the release store that readers' acquire load pairs with;
+ * without the pair a reader could see the pointer before the members. The old view is retired
+ * through the epoch domain and released when no section can hold it any more. The writer never
+ * waits. */
+#include "core/runtime/node/gossip_node.h"
+#include "core/base/assert.h"
+#include <string.h>
+
+static struct gossip_node *node_of_owner(struct view_owner *owner) {
+    return (struct gossip_node *)(void *)((char *)owner - offsetof(struct gossip_node, view_owner));
+}
+
+static void release_entry(struct epoch_entry *entry) {
+    view_release((struct henge_view *)(void *)((char *)entry - offsetof(struct henge_view, entry)));
+}
+
+/* Slots whose last possible view is gone may be given to new members. */
+static void slots_free(struct gossip_node *node) {
+    uint64_t oldest = node->retired_count > 0 ? node->retired[0]->number : node->view_number;
+    uint32_t kept = 0;
+    for (uint32_t index = 0; index < node->slots_waiting_count; index++) {
+        struct slot_wait wait = node->slots_waiting[index];
+        if (wait.view_number < oldest) {
+            membership_slot_free(node->membership, wait.slot);
+        } else {
+            node->slots_waiting[kept++] = wait;
+        }
+    }
+    node->slots_waiting_count = kept;
+}
+
+static void oldest_count(struct gossip_node *node) {
+    const struct henge_view *oldest = node->retired_count > 0 ? node->retired[0] : NULL;
+    counter_set(&node->counters.oldest_view_number, oldest ? oldest->number : 0);
+    counter_set(&node->counters.oldest_view_retired_ns, oldest ? oldest->retired_ns : 0);
+}
+
+static void on_view_release(struct view_owner *owner, struct henge_view *view) {
+    struct gossip_node *node = node_of_owner(owner);
+    uint32_t kept = 0;
+    for (uint32_t index = 0; index < node->retired_count; index++) {
+        if (node->retired[index] != view) {
+            node->retired[kept++] = node->retired[index];
+        }
+    }
+    if (kept < node->retired_count) {
+        node->retired_count = kept;
+        counter_add(&node->counters.views_reclaimed, 1);
+        oldest_count(node);
+    }
+}
+
+static bool is_in_ring(const struct gossip_node *node, const struct member *member,
+                       uint64_t now_ns) {
+    if (!member->record || member->status == HENGE_LEFT) {
+        return false;
+    }
+    return member->status != HENGE_DEAD ||
+           now_ns - member->status_since_ns < node->settings.ring_removal_delay_ns;
+}
+
+static size_t ring_members_gather(struct gossip_node *node, uint64_t now_ns) {
+    size_t count = 0;
+    uint32_t slots = membership_slots(node->membership);
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        const struct member *member = membership_member(node->membership, slot);
+        if (is_in_ring(node, member, now_ns)) {
+            const struct record *record = member->record;
+            node->ring_members[count++] = (struct ring_member){
+                .name = record->name,
+                .zone = record->zone,
+                .region = record->region,
+                .role = record->role,
+                .slot = (uint16_t)slot,
+                .vnodes = record->vnodes,
+                .weight = record->weight,
+                .ring_state = record->ring_state,
+            };
+        }
+    }
+    return count;
+}
+
+/* The ring of the members that are in it now; the present one if it is the same. */
+static bool ring_renew(struct gossip_node *node, uint64_t now_ns) {
+    size_t count = ring_members_gather(node, now_ns);
+    struct ring_parameters parameters = {.version = node->ring_version + 1,
+                                         .up_by_slot = node->overlay->up};
+    memcpy(parameters.salt, node->settings.ring_salt, sizeof(parameters.salt));
+    uint64_t fingerprint = ring_fingerprint_of(&parameters, node->ring_members, count);
+    if (node->ring && henge_ring_fingerprint(node->ring->ring) == fingerprint) {
+        return true;
+    }
+    struct henge_ring *ring = NULL;
+    if (ring_build(node->memory, &parameters, node->ring_members, count, &ring) != HENGE_OK) {
+        return false;
+    }
+    struct shared_ring *shared = shared_ring_create(node->memory, ring);
+    if (!shared) {
+        ring_destroy(node->memory, ring);
+        return false;
+    }
+    uint64_t old_version = node->ring_version;
+    if (node->ring) {
+        shared_ring_release(node->memory, node->ring);
+    }
+    node->ring = shared;
+    node->ring_version = parameters.version;
+    if (old_version != 0) {
+        gossip_node_event_topology(node, old_version);
+    }
+    return true;
+}
+
+static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ring) {
+    struct henge_view *old = atomic_load_explicit(&node->view, memory_order_relaxed);
+    if (node->retired_count + 1 >= node->settings.live_views_max) {
+        counter_add(&node->counters.views_delayed, 1);
+        return false;
+    }
+    if (with_ring && !ring_renew(node, now_ns)) {
+        return false;
+    }
+    struct henge_view *view = view_build(&node->view_owner, node->membership, node->overlay,
+                                         node->ring, node->view_number + 1);
+    if (!view) {
+        return false;
+    }
+    node->view_number = view->number;
+    atomic_store_explicit(&node->view, view, memory_order_release);
+    if (old) {
+        old->retired_ns = now_ns;
+        node->retired[node->retired_count++] = old;
+        epoch_retire(node->epochs, &old->entry, release_entry);
+    }
+    publication_done(&node->publication, now_ns, with_ring);
+    counter_add(&node->counters.views_published, 1);
+    oldest_count(node);
+    return true;
+}
+
+bool gossip_node_first_view(struct gossip_node *node, uint64_t now_ns) {
+    node->view_owner = (struct view_owner){
+        .memory = node->memory, .store = node->store, .on_release = on_view_release};
+    return view_publish(node, now_ns, true);
+}
+
+void gossip_node_last_view(struct gossip_node *node) {
+    ASSERT(node->retired_count == 0);
+    struct henge_view *view = atomic_load_explicit(&node->view, memory_order_relaxed);
+    if (view) {
+        view_release(view);
+    }
+    if (node->ring) {
+        shared_ring_release(node->memory, node->ring);
+    }
+}
+
+void gossip_node_slot_forgotten(struct gossip_node *node, uint32_t slot) {
+    node->slots_waiting[node->slots_waiting_count++] =
+        (struct slot_wait){.slot = slot, .view_number = node->view_number};
+}
+
+static uint64_t ring_due(const struct gossip_node *node) {
+    return publication_ring_due(&node->publication, membership_is_suspecting(node->membership),
+                                membership_suspicion_min_ns(node->membership));
+}
+
+static uint64_t removal_next(const struct gossip_node *node, uint64_t now_ns) {
+    uint64_t next_ns = TIME_NEVER;
+    uint32_t slots = membership_slots(node->membership);
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        const struct member *member = membership_member(node->membership, slot);
+        if (member->record && member->status == HENGE_DEAD) {
+            uint64_t due_ns = member->status_since_ns + node->settings.ring_removal_delay_ns;
+            next_ns = due_ns > now_ns && due_ns < next_ns ? due_ns : next_ns;
+        }
+    }
+    return next_ns;
+}
+
+void gossip_node_publish_due(struct gossip_node *node, uint64_t now_ns) {
+    slots_free(node);
+    if (now_ns < node->publish_not_before_ns) {
+        return;
+    }
+    if (node->removal_ns <= now_ns) {
+        publication_ring_changed(&node->publication, now_ns, false);
+        node->removal_ns = removal_next(node, now_ns);
+    }
+    bool ring_is_due = ring_due(node) <= now_ns;
+    if (ring_is_due || publication_members_due(&node->publication) <= now_ns) {
+        if (!view_publish(node, now_ns, ring_is_due)) {
+            node->publish_not_before_ns = now_ns + PUBLICATION_RETRY_NS;
+        }
+    }
+}
+
+bool gossip_node_publish(struct gossip_node *node, uint64_t now_ns) {
+    const struct publication *publication = &node->publication;
+    if (!publication->members_dirty && !publication->ring_dirty) {
+        return true;
+    }
+    return view_publish(node, now_ns, publication->ring_dirty);
+}
+
+uint64_t gossip_node_publish_deadline(const struct gossip_node *node) {
+    uint64_t members_ns = publication_members_due(&node->publication);
+    uint64_t ring_ns = ring_due(node);
+    uint64_t due_ns = members_ns < ring_ns ? members_ns : ring_ns;
+    due_ns = due_ns < node->removal_ns ? due_ns : node->removal_ns;
+    return due_ns > node->publish_not_before_ns ? due_ns : node->publish_not_before_ns;
+}

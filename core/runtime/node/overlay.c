@@ -1,0 +1,49 @@
+/* core/runtime/node/overlay.c - see overlay.h. */
+#include "core/runtime/node/overlay.h"
+#include "henge/members.h"
+
+bool overlay_init(struct overlay *overlay, struct memory *memory, uint32_t slots) {
+    overlay->slots = slots;
+    overlay->up = memory_alloc_array(memory, slots, sizeof(*overlay->up), HENGE_MEMORY_MEMBER);
+    overlay->state =
+        memory_alloc_array(memory, slots, sizeof(*overlay->state), HENGE_MEMORY_MEMBER);
+    overlay->last_seen_ns =
+        memory_alloc_array(memory, slots, sizeof(*overlay->last_seen_ns), HENGE_MEMORY_MEMBER);
+    overlay->rtt_us =
+        memory_alloc_array(memory, slots, sizeof(*overlay->rtt_us), HENGE_MEMORY_MEMBER);
+    if (overlay->up && overlay->state && overlay->last_seen_ns && overlay->rtt_us) {
+        return true;
+    }
+    overlay_deinit(overlay, memory);
+    return false;
+}
+
+void overlay_deinit(struct overlay *overlay, struct memory *memory) {
+    size_t slots = overlay->slots;
+    memory_release(memory, (void *)overlay->up, slots * sizeof(*overlay->up), HENGE_MEMORY_MEMBER);
+    memory_release(memory, (void *)overlay->state, slots * sizeof(*overlay->state),
+                   HENGE_MEMORY_MEMBER);
+    memory_release(memory, (void *)overlay->last_seen_ns, slots * sizeof(*overlay->last_seen_ns),
+                   HENGE_MEMORY_MEMBER);
+    memory_release(memory, (void *)overlay->rtt_us, slots * sizeof(*overlay->rtt_us),
+                   HENGE_MEMORY_MEMBER);
+    *overlay = (struct overlay){0};
+}
+
+void overlay_set(struct overlay *overlay, uint32_t slot, uint8_t status, uint32_t version) {
+    atomic_store_explicit(&overlay->state[slot], (uint64_t)version << 8 | status,
+                          memory_order_relaxed);
+    atomic_store_explicit(&overlay->up[slot], status == HENGE_ALIVE, memory_order_relaxed);
+}
+
+void overlay_contact(struct overlay *overlay, uint32_t slot, uint64_t now_ns, uint32_t rtt_us) {
+    atomic_store_explicit(&overlay->last_seen_ns[slot], now_ns, memory_order_relaxed);
+    if (rtt_us != 0) {
+        atomic_store_explicit(&overlay->rtt_us[slot], rtt_us, memory_order_relaxed);
+    }
+}
+
+void overlay_contact_reset(struct overlay *overlay, uint32_t slot) {
+    atomic_store_explicit(&overlay->last_seen_ns[slot], 0, memory_order_relaxed);
+    atomic_store_explicit(&overlay->rtt_us[slot], 0, memory_order_relaxed);
+}

@@ -1,0 +1,71 @@
+/* core/runtime/node/view.c - building and releasing views. */
+#include "core/runtime/node/view.h"
+#include "core/base/assert.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct shared_ring *shared_ring_create(struct memory *memory, struct henge_ring *ring) {
+    struct shared_ring *shared = memory_alloc(memory, sizeof(*shared), HENGE_MEMORY_RING);
+    if (shared) {
+        *shared = (struct shared_ring){.ring = ring, .references = 1};
+    }
+    return shared;
+}
+
+void shared_ring_release(struct memory *memory, struct shared_ring *ring) {
+    ASSERT(ring->references > 0);
+    if (--ring->references == 0) {
+        ring_destroy(memory, ring->ring);
+        memory_release(memory, ring, sizeof(*ring), HENGE_MEMORY_RING);
+    }
+}
+
+static int compare_names(const void *left, const void *right) {
+    const struct view_member *first = left;
+    const struct view_member *second = right;
+    return strcmp(first->record->name, second->record->name);
+}
+
+struct henge_view *view_build(struct view_owner *owner, const struct membership *membership,
+                              const struct overlay *overlay, struct shared_ring *ring,
+                              uint64_t number) {
+    uint32_t slots = membership_slots(membership);
+    size_t members_bytes = (size_t)slots * sizeof(struct view_member);
+    size_t bytes = sizeof(struct henge_view) + members_bytes + (size_t)slots * sizeof(uint16_t);
+    struct henge_view *view = memory_alloc_zeroed(owner->memory, bytes, HENGE_MEMORY_MEMBER);
+    if (!view) {
+        return NULL;
+    }
+    view->allocated_bytes = bytes;
+    view->number = number;
+    view->fingerprint = membership_fingerprint(membership);
+    view->overlay = overlay;
+    view->ring = ring;
+    view->owner = owner;
+    view->slots = slots;
+    view->index_by_slot = (uint16_t *)(void *)((uint8_t *)view->members + members_bytes);
+    ring->references++;
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        const struct member *member = membership_member(membership, slot);
+        if (member->record) {
+            record_retain(member->record);
+            view->members[view->count++] =
+                (struct view_member){.record = member->record, .slot = slot};
+        }
+    }
+    qsort(view->members, view->count, sizeof(view->members[0]), compare_names);
+    for (uint32_t index = 0; index < view->count; index++) {
+        view->index_by_slot[view->members[index].slot] = (uint16_t)(index + 1);
+    }
+    return view;
+}
+
+void view_release(struct henge_view *view) {
+    struct view_owner *owner = view->owner;
+    owner->on_release(owner, view);
+    for (uint32_t index = 0; index < view->count; index++) {
+        record_release(owner->store, view->members[index].record);
+    }
+    shared_ring_release(owner->memory, view->ring);
+    memory_release(owner->memory, view, view->allocated_bytes, HENGE_MEMORY_MEMBER);
+}

@@ -1,0 +1,60 @@
+/* core/runtime/node/view.h - the published object: members and ring, immutable.
+ *
+ * Built and retired by the gossip thread, read inside reader sections. A ring is shared by all
+ * views between two changes of it and counted by the gossip thread. */
+#ifndef CORE_RUNTIME_NODE_VIEW_H
+#define CORE_RUNTIME_NODE_VIEW_H
+
+#include "core/base/epoch.h"
+#include "core/runtime/node/overlay.h"
+#include "henge/reader.h"
+#include "membership/membership.h"
+#include "ring/ring.h"
+
+/* A ring and the views that hold it. Gossip thread only. */
+struct shared_ring {
+    struct henge_ring *ring;
+    uint32_t references;
+};
+
+struct view_member {
+    struct record *record; /* one reference */
+    uint32_t slot;
+};
+
+struct henge_view {
+    struct epoch_entry entry;
+    uint64_t number;
+    uint64_t fingerprint;
+    uint64_t retired_ns; /* set when it is replaced */
+    const struct overlay *overlay;
+    struct shared_ring *ring;
+    struct view_owner *owner;
+    size_t allocated_bytes;
+    uint32_t self_slot;
+    uint32_t count;
+    uint32_t slots;               /* length of index_by_slot */
+    uint16_t *index_by_slot;      /* index into members + 1; 0 = not in this view */
+    struct view_member members[]; /* ordered by name */
+};
+
+/* What building and releasing need; one per node. */
+struct view_owner {
+    struct memory *memory;
+    struct record_store *store;
+    /* Told on the gossip thread when a view's memory is about to go. */
+    void (*on_release)(struct view_owner *owner, struct henge_view *view);
+};
+
+/* All members of the membership with this ring (one reference more). NULL: no memory. */
+struct henge_view *view_build(struct view_owner *owner, const struct membership *membership,
+                              const struct overlay *overlay, struct shared_ring *ring,
+                              uint64_t number);
+/* Gives back records, ring and memory. */
+void view_release(struct henge_view *view);
+
+/* Builds the ring of what is in it now. */
+struct shared_ring *shared_ring_create(struct memory *memory, struct henge_ring *ring);
+void shared_ring_release(struct memory *memory, struct shared_ring *ring);
+
+#endif

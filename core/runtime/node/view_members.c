@@ -1,0 +1,122 @@
+/* core/runtime/node/view_members.c - the public functions that look at members in a view. */
+#include "core/base/clock.h"
+#include "core/runtime/node/view.h"
+#include "henge/members.h"
+#include <string.h>
+
+const char *henge_member_status_text(enum henge_member_status status) {
+    static const char *const texts[] = {"ALIVE", "SUSPECT", "DEAD", "LEFT"};
+    return (unsigned)status < 4 ? texts[status] : "unknown";
+}
+
+const char *henge_ring_state_text(enum henge_ring_state state) {
+    static const char *const texts[] = {"joining", "active", "draining"};
+    return (unsigned)state < 3 ? texts[state] : "unknown";
+}
+
+size_t henge_members_count(const struct henge_view *view) {
+    return view->count;
+}
+
+static void member_fill(const struct henge_view *view, const struct view_member *entry,
+                        struct henge_member *member) {
+    const struct record *record = entry->record;
+    const struct overlay *overlay = view->overlay;
+    uint32_t slot = entry->slot;
+    uint64_t state = atomic_load_explicit(&overlay->state[slot], memory_order_relaxed);
+    uint64_t seen = atomic_load_explicit(&overlay->last_seen_ns[slot], memory_order_relaxed);
+    uint64_t now = clock_monotonic_ns();
+    *member = (struct henge_member){
+        .name = record->name,
+        .address = record->address,
+        .generation = record->generation,
+        .version = (uint32_t)(state >> 8),
+        .status = (enum henge_member_status)(state & 0xff),
+        .ring_state = (enum henge_ring_state)record->ring_state,
+        .weight = record->weight,
+        .slot = slot,
+        .role = record->role,
+        .region = record->region,
+        .zone = record->zone,
+        .metadata_count = record->metadata_count,
+        .rtt_us = atomic_load_explicit(&overlay->rtt_us[slot], memory_order_relaxed),
+        .last_seen_ms = UINT64_MAX,
+        .is_self = slot == view->self_slot,
+        .record = record,
+    };
+    if (member->is_self) {
+        member->last_seen_ms = 0;
+    } else if (seen != 0) {
+        member->last_seen_ms = now > seen ? (now - seen) / NS_PER_MS : 0;
+    }
+}
+
+enum henge_status henge_members_at(const struct henge_view *view, size_t index,
+                                   struct henge_member *member_out) {
+    if (index >= view->count) {
+        return HENGE_NOT_FOUND;
+    }
+    member_fill(view, &view->members[index], member_out);
+    return HENGE_OK;
+}
+
+enum henge_status henge_members_find(const struct henge_view *view, const char *name,
+                                     struct henge_member *member_out) {
+    size_t low = 0;
+    size_t high = view->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(view->members[middle].record->name, name);
+        if (order == 0) {
+            member_fill(view, &view->members[middle], member_out);
+            return HENGE_OK;
+        }
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return HENGE_NOT_FOUND;
+}
+
+enum henge_status henge_members_by_slot(const struct henge_view *view, uint32_t slot,
+                                        struct henge_member *member_out) {
+    if (slot >= view->slots || view->index_by_slot[slot] == 0) {
+        return HENGE_NOT_FOUND;
+    }
+    member_fill(view, &view->members[view->index_by_slot[slot] - 1], member_out);
+    return HENGE_OK;
+}
+
+enum henge_status henge_member_metadata(const struct henge_member *member, uint32_t index,
+                                        const char **key_out, const char **value_out) {
+    const struct record *record = member->record;
+    if (!record || index >= record->metadata_count) {
+        return HENGE_NOT_FOUND;
+    }
+    *key_out = record->metadata[2 * index];
+    *value_out = record->metadata[2 * index + 1];
+    return HENGE_OK;
+}
+
+const struct henge_ring *henge_view_ring(const struct henge_view *view) {
+    return view->ring->ring;
+}
+
+uint64_t henge_view_number(const struct henge_view *view) {
+    return view->number;
+}
+
+uint64_t henge_view_fingerprint(const struct henge_view *view) {
+    return view->fingerprint;
+}
+
+bool henge_view_is_up(const struct henge_view *view, uint32_t slot) {
+    return slot < view->overlay->slots &&
+           atomic_load_explicit(&view->overlay->up[slot], memory_order_relaxed) != 0;
+}
+
+uint32_t henge_view_self(const struct henge_view *view) {
+    return view->self_slot;
+}
