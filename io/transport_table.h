@@ -14,7 +14,7 @@
  * - Each stream of a closing endpoint ends with its own on_closed, then comes on_endpoint_closed.
  * - A stream closed while it connects ends with on_closed, without on_connected.
  * - Before close(2) of a stream, unread input is discarded (a bounded number of
- *   recv(MSG_TRUNC | MSG_DONTWAIT)): closing over unread bytes makes Linux reset the connection and
+ *   recv(MSG_DONTWAIT)): closing over unread bytes makes Linux reset the connection and
  *   drop what is still queued to be sent.
  * - Datagrams larger than PACKET_BYTES_MAX are cut, packet_bytes says what was kept. */
 #ifndef IO_TRANSPORT_TABLE_H

@@ -19,19 +19,19 @@ static void provide(struct uring_loop *loop, const struct buffer *buffer) {
     loop->provided_free++;
 }
 
-bool uring_receive_init(struct uring_loop *loop) {
+enum henge_status uring_receive_init(struct uring_loop *loop) {
     const uint32_t count = loop->received.count;
     loop->provided_bytes = count * sizeof(struct io_uring_buf);
     loop->provided = memory_alloc_aligned(loop->transport.memory, loop->provided_bytes,
                                           (size_t)sysconf(_SC_PAGESIZE), HENGE_MEMORY_NET);
     if (loop->provided == NULL) {
-        return false;
+        return HENGE_NO_MEMORY;
     }
     struct io_uring_buf_reg registration = {.ring_addr = (uint64_t)(uintptr_t)loop->provided,
                                             .ring_entries = count,
                                             .bgid = RECEIVE_GROUP};
     if (io_uring_register_buf_ring(&loop->ring, &registration, 0) < 0) {
-        return false;
+        return HENGE_UNSUPPORTED;
     }
     io_uring_buf_ring_init(loop->provided);
     struct buffer *buffer = NULL;
@@ -39,7 +39,7 @@ bool uring_receive_init(struct uring_loop *loop) {
         provide(loop, buffer);
     }
     loop->receive_form.msg_namelen = RECEIVE_NAME_BYTES;
-    return true;
+    return HENGE_OK;
 }
 
 void uring_receive_deinit(struct uring_loop *loop) {

@@ -178,7 +178,8 @@ void uring_endpoints_report(struct uring_loop *loop);
 void uring_endpoints_drop(struct uring_loop *loop);
 
 /* uring_datagram.c */
-bool uring_receive_init(struct uring_loop *loop);
+/* HENGE_UNSUPPORTED when the kernel refuses the provided-buffer ring. */
+enum henge_status uring_receive_init(struct uring_loop *loop);
 void uring_receive_deinit(struct uring_loop *loop);
 bool uring_receive_start(struct uring_loop *loop, uint32_t endpoint);
 void uring_received(struct uring_loop *loop, uint32_t endpoint, const struct io_uring_cqe *cqe);

@@ -14,7 +14,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-enum { DISCARDS_MAX = 16, DISCARD_BYTES = 1 << 20 };
+enum { DISCARDS_MAX = 64, DISCARD_BYTES = 16 * 1024 };
 
 bool uring_streams_init(struct uring_loop *loop) {
     const uint32_t count = loop->transport.settings.streams_max;
@@ -281,9 +281,9 @@ void uring_accepted(struct uring_loop *loop, uint32_t id, const struct io_uring_
 /* Unread input would turn the close into a reset, and what is still queued to be sent would be
  * lost; so it is thrown away first. Bounded: a peer that keeps sending gets its reset. */
 static void close_stream_socket(int descriptor) {
-    uint8_t nowhere[1];
+    uint8_t nowhere[DISCARD_BYTES];
     for (int i = 0; i < DISCARDS_MAX; i++) {
-        if (recv(descriptor, nowhere, DISCARD_BYTES, MSG_TRUNC | MSG_DONTWAIT) <= 0) {
+        if (recv(descriptor, nowhere, sizeof nowhere, MSG_DONTWAIT) <= 0) {
             break;
         }
     }

@@ -305,9 +305,10 @@ enum henge_status uring_transport_create(const struct transport_settings *settin
         loop->ring.ring_fd = -1;
         goto fail;
     }
-    if (!uring_receive_init(loop)) {
-        transport_reason(reason_out, reason_bytes, "provided-buffer ring of %u refused",
-                         settings->receive_buffers);
+    status = uring_receive_init(loop);
+    if (status != HENGE_OK) {
+        transport_reason(reason_out, reason_bytes, "provided-buffer ring of %u: %s",
+                         settings->receive_buffers, henge_status_text(status));
         goto fail;
     }
     /* Blocking on purpose: a read of an empty non-blocking eventfd would complete with EAGAIN
