@@ -18,24 +18,24 @@ struct ring_member {
     const char *zone;
     const char *region;
     const char *role;
-    uint16_t slot;     /* unique, < 0xffff */
-    uint16_t vnodes;   /* at weight 1 */
-    uint16_t weight;   /* 0 owns nothing; points = vnodes * weight */
+    uint16_t slot;   /* unique, < 0xffff */
+    uint16_t vnodes; /* at weight 1 */
+    uint16_t weight; /* 0 owns nothing; points = vnodes * weight */
     uint8_t ring_state;
 };
 
 struct ring_parameters {
-    uint8_t salt[16];      /* of the cluster; zero without a key */
-    uint64_t version;      /* this node's counter, carried along */
+    uint8_t salt[16]; /* of the cluster; zero without a key */
+    uint64_t version; /* this node's counter, carried along */
     /* by slot: 1 = up. May be NULL: then all are up. Read relaxed at lookup time; it must outlive
      * the ring and cover every slot. */
     const _Atomic uint8_t *up_by_slot;
 };
 
 /* Builds; members in any order. Those that are JOINING or of weight 0 count for the fingerprint but
- * own nothing. HENGE_NO_MEMORY, or HENGE_INVALID for a slot used twice, a name used twice by owners,
- * a name that is empty or over HENGE_NAME_BYTES - 1, or a sum of points over 2^24. The result is
- * freed with ring_destroy (NULL is ignored). */
+ * own nothing. HENGE_NO_MEMORY, or HENGE_INVALID for a slot used twice, a name used twice by
+ * owners, a name that is empty or over HENGE_NAME_BYTES - 1, or a sum of points over 2^24. The
+ * result is freed with ring_destroy (NULL is ignored). */
 enum henge_status ring_build(struct memory *memory, const struct ring_parameters *parameters,
                              const struct ring_member *members, size_t count,
                              struct henge_ring **ring_out);

@@ -55,9 +55,9 @@ HENGE_PUBLIC uint32_t henge_ring_owner_hash(const struct henge_ring *ring, uint6
  * in their place without HENGE_OWNER_UP. Fewer members than `count` give fewer owners.
  * HENGE_INVALID if count is 0 or over HENGE_ROUTE_OWNERS_MAX; HENGE_EMPTY if nobody owns anything.
  * Inside a section. [wait-free] */
-HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
-henge_ring_owners(const struct henge_ring *ring, uint64_t hash, size_t count,
-                  struct henge_route *route_out);
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_ring_owners(const struct henge_ring *ring,
+                                                                  uint64_t hash, size_t count,
+                                                                  struct henge_route *route_out);
 
 /* True if `slot` is the primary owner of hash. [wait-free] */
 HENGE_PUBLIC bool henge_ring_is_mine(const struct henge_ring *ring, uint64_t hash, uint32_t slot);
