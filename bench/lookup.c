@@ -283,6 +283,7 @@ static int parse_options(int argc, char **argv, struct options *options) {
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
     int word = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     while ((word = getopt_long(argc, argv, "", words, NULL)) != -1) {
         bool is_good = true;
         switch (word) {
@@ -328,11 +329,13 @@ int main(int argc, char **argv) {
     struct memory memory;
     memory_init(&memory, NULL);
     static struct report_row rows[SIZES_COUNT * VARIANTS_COUNT];
+    struct report_row *next = rows;
     for (size_t i = 0; i < SIZES_COUNT; i++) {
-        if (!run_size(&memory, sizes[i], hashes, &options, rows + i * VARIANTS_COUNT)) {
+        if (!run_size(&memory, sizes[i], hashes, &options, next)) {
             fprintf(stderr, "bench_lookup: cannot prepare %zu members\n", sizes[i]);
             return 1;
         }
+        next += VARIANTS_COUNT;
     }
     report_print("lookup", "members", rows, SIZES_COUNT * VARIANTS_COUNT, options.json);
     return 0;
