@@ -134,7 +134,8 @@ static const size_t sizes[] = {10, 100, 1000};
 
 enum {
     VARIANTS_COUNT = sizeof(variants) / sizeof(variants[0]),
-    SIZES_COUNT = sizeof(sizes) / sizeof(sizes[0])
+    SIZES_COUNT = sizeof(sizes) / sizeof(sizes[0]),
+    ROWS_COUNT = SIZES_COUNT * VARIANTS_COUNT
 };
 
 struct options {
@@ -144,7 +145,7 @@ struct options {
 };
 
 static struct henge_ring *build_ring(struct memory *memory, size_t members_count) {
-    char(*texts)[2][24] = calloc(members_count, sizeof(*texts));
+    char(*texts)[2][32] = calloc(members_count, sizeof(*texts));
     struct ring_member *members = calloc(members_count, sizeof(*members));
     struct henge_ring *ring = NULL;
     for (size_t i = 0; texts != NULL && members != NULL && i < members_count; i++) {
@@ -328,7 +329,7 @@ int main(int argc, char **argv) {
     report_pin();
     struct memory memory;
     memory_init(&memory, NULL);
-    static struct report_row rows[SIZES_COUNT * VARIANTS_COUNT];
+    static struct report_row rows[ROWS_COUNT];
     struct report_row *next = rows;
     for (size_t i = 0; i < SIZES_COUNT; i++) {
         if (!run_size(&memory, sizes[i], hashes, &options, next)) {
@@ -337,6 +338,6 @@ int main(int argc, char **argv) {
         }
         next += VARIANTS_COUNT;
     }
-    report_print("lookup", "members", rows, SIZES_COUNT * VARIANTS_COUNT, options.json);
+    report_print("lookup", "members", rows, ROWS_COUNT, options.json);
     return 0;
 }
