@@ -1,0 +1,141 @@
+/* control_verbs.c - one function per verb that only reads; those that act are handed to the worker.
+ * The protocol stands in control_server.h. */
+#include "tools/daemon.h"
+#include "tools/json_tools.h"
+#include "tools/json_view.h"
+#include "tools/worker.h"
+#include "tools/worker_jobs.h"
+
+#include <string.h>
+
+struct verb {
+    const char *name;
+    enum control_next (*run)(struct daemon *daemon, const json_t *request, json_t **reply_out);
+};
+
+static enum control_next answer(json_t *document, json_t **reply_out) {
+    json_put_bool(document, "ok", true);
+    *reply_out = document;
+    return CONTROL_ANSWER;
+}
+
+static enum control_next refuse(json_t *error, json_t **reply_out) {
+    *reply_out = error;
+    return CONTROL_ANSWER;
+}
+
+static enum control_next verb_members(struct daemon *daemon, const json_t *request,
+                                      json_t **reply_out) {
+    (void)request;
+    const struct henge_view *view;
+    henge_reader_begin(daemon->reader, &view);
+    json_t *document = json_members(view);
+    henge_reader_end(daemon->reader);
+    return answer(document, reply_out);
+}
+
+static enum control_next verb_info(struct daemon *daemon, const json_t *request,
+                                   json_t **reply_out) {
+    (void)request;
+    struct henge_stats stats = {.size_bytes = sizeof(stats)};
+    enum henge_status status = henge_stats_get(daemon->node, &stats);
+    if (status != HENGE_OK) {
+        return refuse(
+            control_error(henge_status_text(status), "info: %s", henge_status_text(status)),
+            reply_out);
+    }
+    const struct henge_view *view;
+    henge_reader_begin(daemon->reader, &view);
+    json_t *document = json_info(daemon->node, view, &daemon->options->config, &stats);
+    henge_reader_end(daemon->reader);
+    return answer(document, reply_out);
+}
+
+static enum control_next verb_lookup(struct daemon *daemon, const json_t *request,
+                                     json_t **reply_out) {
+    const char *key = json_text(request, "key", NULL);
+    int64_t count = json_number(request, "count", 1);
+    if (key == NULL || count < 1 || count > HENGE_ROUTE_OWNERS_MAX) {
+        return refuse(control_error("invalid", "lookup wants a text key and a count of 1 to %d",
+                                    HENGE_ROUTE_OWNERS_MAX),
+                      reply_out);
+    }
+    uint64_t hash = henge_ring_hash(key, strlen(key));
+    struct henge_route route = {.hash = hash};
+    const struct henge_view *view;
+    henge_reader_begin(daemon->reader, &view);
+    enum henge_status status =
+        henge_ring_owners(henge_view_ring(view), hash, (size_t)count, &route);
+    json_t *document = NULL;
+    if (status == HENGE_OK || status == HENGE_EMPTY) { /* nobody owns anything: no owners */
+        route.owners_count = status == HENGE_OK ? route.owners_count : 0;
+        document = json_lookup(view, key, hash, &route);
+    }
+    henge_reader_end(daemon->reader);
+    if (document == NULL) {
+        return refuse(
+            control_error(henge_status_text(status), "lookup: %s", henge_status_text(status)),
+            reply_out);
+    }
+    return answer(document, reply_out);
+}
+
+static enum control_next verb_ring(struct daemon *daemon, const json_t *request,
+                                   json_t **reply_out) {
+    enum henge_status status = HENGE_OK;
+    const struct henge_view *view;
+    henge_reader_begin(daemon->reader, &view);
+    json_t *document = json_ring(view, json_flag(request, "ranges"), &status);
+    henge_reader_end(daemon->reader);
+    if (status != HENGE_OK) {
+        return refuse(control_error(henge_status_text(status), "ring: %s (at most %d ranges)",
+                                    henge_status_text(status), JSON_RANGES_MAX),
+                      reply_out);
+    }
+    return answer(document, reply_out);
+}
+
+static enum control_next verb_events(struct daemon *daemon, const json_t *request,
+                                     json_t **reply_out) {
+    json_t *document = json_object();
+    if (json_flag(request, "follow")) {
+        json_put_bool(document, "ok", true);
+        json_put_bool(document, "following", true);
+        *reply_out = document;
+        return CONTROL_FOLLOW;
+    }
+    const struct event_history *history = &daemon->history;
+    uint64_t first = history->count > HISTORY_EVENTS ? history->count - HISTORY_EVENTS : 0;
+    json_t *list = json_array();
+    for (uint64_t i = first; i < history->count; i++) {
+        (void)json_array_append_new(list, json_event(&history->events[i % HISTORY_EVENTS]));
+    }
+    json_put(document, "events", list);
+    return answer(document, reply_out);
+}
+
+static const struct verb verbs[] = {{"members", verb_members},
+                                    {"info", verb_info},
+                                    {"lookup", verb_lookup},
+                                    {"ring", verb_ring},
+                                    {"events", verb_events}};
+
+enum control_next control_verbs_handle(void *context, uint64_t client, const json_t *request,
+                                       json_t **reply_out) {
+    struct daemon *daemon = context;
+    const char *name = json_text(request, "verb", "");
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return verbs[i].run(daemon, request, reply_out);
+        }
+    }
+    if (!worker_job_is_known(name)) {
+        return refuse(control_error("invalid", "unknown verb \"%.64s\"", name), reply_out);
+    }
+    if (!worker_submit(daemon->worker, client, request)) {
+        return refuse(control_error(henge_status_text(HENGE_FULL),
+                                    "%d control calls are waiting already", WORKER_JOBS_MAX),
+                      reply_out);
+    }
+    return CONTROL_LATER;
+}
