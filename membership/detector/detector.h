@@ -21,12 +21,12 @@
 struct detector;
 
 struct detector_settings {
-    uint64_t name_hash;          /* own */
+    uint64_t name_hash; /* own */
     uint64_t generation;
     uint64_t period_ns;
     uint64_t timeout_min_ns, timeout_max_ns;
-    uint32_t indirect;           /* helpers asked */
-    uint32_t peers_max;          /* slots are 0..peers_max */
+    uint32_t indirect;  /* helpers asked */
+    uint32_t peers_max; /* slots are 0..peers_max */
     uint64_t random_seed;
 };
 
@@ -35,7 +35,7 @@ struct detector_peer {
     uint64_t name_hash;
     uint64_t generation;
     uint32_t version;
-    uint8_t status;              /* ALIVE, SUSPECT: probed. DEAD: now and then. LEFT: never */
+    uint8_t status; /* ALIVE, SUSPECT: probed. DEAD: now and then. LEFT: never */
 };
 
 struct detector_observer {
@@ -48,7 +48,8 @@ struct detector_observer {
     /* May be dropped: the next ack brings another. */
     void (*on_peer_fingerprint)(void *context, uint32_t slot, uint64_t fingerprint,
                                 uint64_t age_ns);
-    /* Direct contact with a peer: for the arrays that readers see. */
+    /* Direct contact with a peer: for the arrays that readers see. rtt_us is the smoothed round
+     * trip, 0 when this contact measured none. */
     void (*on_contact)(void *context, uint32_t slot, uint64_t now_ns, uint32_t rtt_us);
 };
 
@@ -80,6 +81,10 @@ struct detector_counters {
     uint64_t malformed, misdirected, unknown_type;
     uint64_t probes_sent, probes_failed, probes_indirect;
     uint64_t acks_sent, nacks_received, refutations, pauses, relays_dropped;
+    uint64_t probes_abandoned; /* without a judgement: our own side was not above suspicion */
+    uint64_t answers_late;     /* to no question that is open */
+    uint64_t relays_unknown;   /* asked to probe somebody not known here */
+    uint64_t peers_refused;    /* no memory, or slot > peers_max */
 };
 void detector_counters_get(const struct detector *detector, struct detector_counters *out);
 

@@ -1,0 +1,269 @@
+/* membership/detector/detector.c - the doors of the detector, and its pause guard. See detector.h
+ * for what is promised, state.h for who does what. */
+#include "membership/detector/state.h"
+
+#include "core/base/assert.h"
+#include "core/base/clock.h"
+#include "henge/members.h"
+#include <string.h>
+
+/* A turn that comes later than this after its deadline, or than a period, was a pause. */
+#define PAUSE_NS (500 * NS_PER_MS)
+
+struct detector *detector_create(const struct detector_settings *settings,
+                                 const struct detector_observer *observer, struct memory *memory,
+                                 uint64_t now_ns) {
+    ASSERT(settings->period_ns > 0 && settings->timeout_min_ns <= settings->timeout_max_ns);
+    ASSERT(settings->indirect <= PROBE_HELPERS_MAX);
+    struct detector *detector = memory_alloc_zeroed(memory, sizeof *detector, HENGE_MEMORY_MEMBER);
+    if (detector == NULL) {
+        return NULL;
+    }
+    if (!peers_init(&detector->peers, memory, settings->peers_max)) {
+        memory_release(memory, detector, sizeof *detector, HENGE_MEMORY_MEMBER);
+        return NULL;
+    }
+    detector->settings = *settings;
+    detector->observer = *observer;
+    detector->memory = memory;
+    detector->random = random_of_seed(settings->random_seed);
+    detector->now_ns = now_ns;
+    detector->generation = settings->generation;
+    detector->fingerprint_since_ns = now_ns;
+    detector->next_period_ns = TIME_NEVER;
+    detector->retell_ns = TIME_NEVER;
+    detector->periods_to_dead = DEAD_PERIODS;
+    detector->is_unscheduled = true;
+    /* A random start: what still comes in for an earlier incarnation is not taken for ours. */
+    detector->sequence = (uint32_t)random_u64(&detector->random);
+    return detector;
+}
+
+void detector_destroy(struct detector *detector) {
+    if (detector == NULL) {
+        return;
+    }
+    peers_deinit(&detector->peers);
+    memory_release(detector->memory, detector, sizeof *detector, HENGE_MEMORY_MEMBER);
+}
+
+uint32_t detector_next_sequence(struct detector *detector) {
+    if (++detector->sequence == 0) {
+        detector->sequence = 1;
+    }
+    return detector->sequence;
+}
+
+uint64_t detector_retry_ns(const struct detector *detector) {
+    uint64_t retry_ns = detector->settings.period_ns / RETRY_PARTS;
+    return retry_ns > 0 ? retry_ns : 1;
+}
+
+struct held detector_held(const struct peer *peer) {
+    switch (peer->status) {
+    case HENGE_SUSPECT:
+        return (struct held){.flags = HELD_SUSPECT, .version = peer->version};
+    case HENGE_DEAD:
+        return (struct held){.flags = HELD_DEAD, .version = peer->version};
+    default:
+        return (struct held){0};
+    }
+}
+
+struct vitals detector_vitals(const struct detector *detector) {
+    uint64_t age_ms = detector->now_ns > detector->fingerprint_since_ns
+                          ? (detector->now_ns - detector->fingerprint_since_ns) / NS_PER_MS
+                          : 0;
+    return (struct vitals){.version = detector->version,
+                           .fingerprint = detector->fingerprint,
+                           .fingerprint_age_ms =
+                               age_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)age_ms};
+}
+
+bool detector_send(struct detector *detector, struct outbox *outbox,
+                   const struct henge_address *address, uint64_t generation, uint8_t type,
+                   struct probe_message *message) {
+    size_t capacity = 0;
+    uint8_t *room = outbox->begin(outbox->context, &capacity);
+    if (room == NULL) {
+        return false;
+    }
+    struct packet_target target = {
+        .address = *address, .generation = generation, .lane = LANE_DETECTOR};
+    struct bytes_writer writer = bytes_writer_of(room, capacity);
+    message->head = (struct message_head){.type = type,
+                                          .source_name_hash = detector->settings.name_hash,
+                                          .source_generation = detector->generation};
+    probe_wire_put(&writer, message);
+    outbox->commit(outbox->context, &target, writer.failed ? 0 : bytes_written(&writer));
+    return !writer.failed;
+}
+
+bool detector_send_ping(struct detector *detector, struct outbox *outbox, const struct peer *peer,
+                        uint32_t sequence, const struct held *held) {
+    struct probe_message message = {.as.ping = {.sequence = sequence,
+                                                .target_name_hash = peer->name_hash,
+                                                .target_generation = peer->generation,
+                                                .held = held != NULL ? *held : detector_held(peer),
+                                                .vitals = detector_vitals(detector)}};
+    return detector_send(detector, outbox, &peer->address, peer->generation, MESSAGE_PING,
+                         &message);
+}
+
+/* At PROBE_WIRE_VERSION_MAX it stands: gossip, which is told, takes a new generation. */
+void detector_raise_version(struct detector *detector, uint32_t heard) {
+    uint32_t highest = heard > detector->version ? heard : detector->version;
+    detector->version = highest < PROBE_WIRE_VERSION_MAX ? highest + 1 : PROBE_WIRE_VERSION_MAX;
+    report_version(detector);
+}
+
+void detector_refute(struct detector *detector, uint32_t heard) {
+    if (heard < detector->version) {
+        return;
+    }
+    detector->counters.refutations++;
+    local_health_worsen(&detector->health, 1);
+    detector_raise_version(detector, heard);
+}
+
+uint64_t detector_deadline(const struct detector *detector) {
+    uint64_t earliest = probe_deadline(&detector->probe);
+    uint64_t relays = relays_deadline(&detector->relays);
+    if (detector->is_unscheduled) {
+        const struct peers *peers = &detector->peers;
+        earliest = peers->probed.count + peers->dead.count > 0 ? detector->now_ns : TIME_NEVER;
+    } else if (earliest == TIME_NEVER) {
+        earliest = detector->next_period_ns;
+    }
+    if (relays < earliest) {
+        earliest = relays;
+    }
+    return detector->retell_ns < earliest ? detector->retell_ns : earliest;
+}
+
+/* Every turn begins here, whether a packet or the clock started it. */
+static void begin_turn(struct detector *detector, uint64_t now_ns) {
+    uint64_t deadline_ns = detector_deadline(detector);
+    uint64_t limit_ns =
+        detector->settings.period_ns < PAUSE_NS ? detector->settings.period_ns : PAUSE_NS;
+    if (now_ns > detector->now_ns) {
+        detector->now_ns = now_ns;
+    }
+    if (!detector->is_unscheduled && deadline_ns < detector->now_ns &&
+        detector->now_ns - deadline_ns > limit_ns) {
+        detector->is_paused = true;
+    }
+}
+
+/* What was under way, or not told yet, says nothing about the others now; and they suspect us by
+ * now. */
+static void wake_from_pause(struct detector *detector) {
+    detector->is_paused = false;
+    detector->is_unscheduled = true;
+    detector->counters.pauses++;
+    probe_end(&detector->probe);
+    peers_pending_drop(&detector->peers, PENDING_FAILED);
+    local_health_worsen(&detector->health, LOCAL_HEALTH_PAUSE);
+    detector_raise_version(detector, detector->version);
+}
+
+void detector_receive(struct detector *detector, const uint8_t *message, size_t bytes,
+                      const struct packet_source *source, uint64_t now_ns, struct outbox *outbox) {
+    struct bytes_reader reader = bytes_reader_of(message, bytes);
+    struct probe_message decoded;
+    begin_turn(detector, now_ns);
+    switch (probe_wire_get(&reader, &decoded)) {
+    case PROBE_WIRE_OK:
+        answering_receive(detector, &decoded, source, outbox);
+        break;
+    case PROBE_WIRE_MALFORMED:
+        detector->counters.malformed++;
+        break;
+    case PROBE_WIRE_UNKNOWN:
+        detector->counters.unknown_type++;
+        break;
+    }
+}
+
+void detector_step(struct detector *detector, uint64_t now_ns, uint64_t horizon_ns,
+                   struct outbox *outbox) {
+    begin_turn(detector, now_ns);
+    if (detector->is_paused) {
+        wake_from_pause(detector);
+    }
+    reports_retell(detector);
+    answering_step(detector, outbox);
+    probing_step(detector, horizon_ns, outbox);
+}
+
+bool detector_wants_horizon(const struct detector *detector) {
+    return detector->probe.stage == PROBE_WAITING;
+}
+
+static bool is_probed(uint8_t status) {
+    return status == HENGE_ALIVE || status == HENGE_SUSPECT;
+}
+
+void detector_peer_set(struct detector *detector, uint32_t slot, const struct detector_peer *peer) {
+    struct peers *peers = &detector->peers;
+    if (peer->name_hash == detector->settings.name_hash) {
+        return; /* this node knows itself */
+    }
+    const struct peer *before = peers_at(peers, slot);
+    if (before != NULL && (before->name_hash != peer->name_hash ||
+                           before->generation != peer->generation || !is_probed(peer->status) ||
+                           memcmp(&before->address, &peer->address, sizeof peer->address) != 0)) {
+        probing_peer_changed(detector, slot);
+    }
+    bool was_idle = peers->probed.count == 0;
+    if (!peers_set(peers, &detector->random, slot, peer)) {
+        detector->counters.peers_refused++;
+        return;
+    }
+    bool has_first = was_idle && peers->probed.count > 0;
+    if (has_first || detector->next_period_ns == TIME_NEVER) {
+        detector->is_unscheduled = true;
+    }
+}
+
+void detector_peer_remove(struct detector *detector, uint32_t slot) {
+    probing_peer_changed(detector, slot);
+    peers_remove(&detector->peers, slot);
+}
+
+void detector_accused(struct detector *detector, uint64_t generation, uint32_t version) {
+    if (generation != detector->generation) {
+        return;
+    }
+    if (version < detector->version) {
+        report_version(detector); /* raised already; gossip had not heard of it */
+        return;
+    }
+    detector_refute(detector, version < PROBE_WIRE_VERSION_MAX ? version : PROBE_WIRE_VERSION_MAX);
+}
+
+void detector_generation_set(struct detector *detector, uint64_t generation) {
+    if (generation == detector->generation) {
+        return;
+    }
+    detector->generation = generation;
+    detector->version = 0;
+    detector->is_version_pending = false;
+}
+
+void detector_fingerprint_set(struct detector *detector, uint64_t fingerprint, uint64_t since_ns) {
+    detector->fingerprint = fingerprint;
+    detector->fingerprint_since_ns = since_ns;
+}
+
+uint32_t detector_version(const struct detector *detector) {
+    return detector->version;
+}
+
+uint32_t detector_health(const struct detector *detector) {
+    return detector->health.score;
+}
+
+void detector_counters_get(const struct detector *detector, struct detector_counters *out) {
+    *out = detector->counters;
+}

@@ -1,0 +1,22 @@
+/* membership/detector/local_health.h - how far this node trusts its own judgement: Lifeguard's
+ * local health multiplier (DSN 2018, section IV A). 0 is good, 8 is as bad as it gets; the own
+ * period and timeouts are stretched by 1 + score. */
+#ifndef MEMBERSHIP_DETECTOR_LOCAL_HEALTH_H
+#define MEMBERSHIP_DETECTOR_LOCAL_HEALTH_H
+
+#include <stdint.h>
+
+enum {
+    LOCAL_HEALTH_MAX = 8,
+    LOCAL_HEALTH_PAUSE = 2 /* what a pause costs */
+};
+
+struct local_health {
+    uint32_t score;
+};
+
+void local_health_worsen(struct local_health *health, uint32_t by);
+void local_health_improve(struct local_health *health);
+uint64_t local_health_stretch(const struct local_health *health, uint64_t duration_ns);
+
+#endif

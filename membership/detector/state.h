@@ -1,0 +1,85 @@
+/* membership/detector/state.h - the detector's insides, shared by its files only:
+ *
+ *     detector.c   the doors: create, receive, step, deadline, peers; the pause guard
+ *     probing.c    asks: the period, the probe's stages, the judgement, the DEAD now and then
+ *     answering.c  one handler per message; relaying for others; refuting
+ *     reports.c    tells the observer, and keeps what it had no room for */
+#ifndef MEMBERSHIP_DETECTOR_STATE_H
+#define MEMBERSHIP_DETECTOR_STATE_H
+
+#include "core/base/random.h"
+#include "membership/detector/detector.h"
+#include "membership/detector/local_health.h"
+#include "membership/detector/peers.h"
+#include "membership/detector/probe.h"
+#include "membership/detector/probe_wire.h"
+#include "membership/detector/relay.h"
+
+enum {
+    DEAD_PERIODS = 10, /* one DEAD peer is pinged in so many periods */
+    RETRY_PARTS = 10   /* what could not be sent or told is tried again after period / 10 */
+};
+
+/* All by the detector thread. */
+struct detector {
+    struct detector_settings settings;
+    struct detector_observer observer;
+    struct memory *memory;
+    struct random random;
+    struct peers peers;
+    struct probe probe;
+    struct relays relays;
+    struct local_health health;
+    struct detector_counters counters;
+    uint64_t now_ns; /* of the present turn */
+    uint64_t generation;
+    uint64_t fingerprint;
+    uint64_t fingerprint_since_ns;
+    uint64_t next_period_ns; /* TIME_NEVER: nobody to ask */
+    uint64_t retell_ns;      /* TIME_NEVER: nothing was refused */
+    uint32_t version;
+    uint32_t sequence;
+    uint32_t periods_to_dead; /* until the next ping of a DEAD peer */
+    bool is_unscheduled;      /* the next step picks a random phase for the first period */
+    bool is_paused;           /* this turn came too late; the next step deals with it */
+    bool is_version_pending;
+};
+
+/* 1, 2, ... round; never 0, which says "not sent". */
+uint32_t detector_next_sequence(struct detector *detector);
+/* Writes one message of the given type, head filled in here, into the outbox. False: no room. */
+bool detector_send(struct detector *detector, struct outbox *outbox,
+                   const struct henge_address *address, uint64_t generation, uint8_t type,
+                   struct probe_message *message);
+/* A ping to a peer, or false when it could not be sent. `held` NULL: as we hold it ourselves. */
+bool detector_send_ping(struct detector *detector, struct outbox *outbox, const struct peer *peer,
+                        uint32_t sequence, const struct held *held);
+struct held detector_held(const struct peer *peer);
+struct vitals detector_vitals(const struct detector *detector);
+/* Above both, and told. */
+void detector_raise_version(struct detector *detector, uint32_t heard);
+/* If what is said about us at our generation is not older than what we say ourselves. */
+void detector_refute(struct detector *detector, uint32_t heard);
+uint64_t detector_retry_ns(const struct detector *detector);
+
+/* probing.c */
+void probing_step(struct detector *detector, uint64_t horizon_ns, struct outbox *outbox);
+/* The probe's question is settled: the target answered, or is another incarnation. */
+void probing_settled(struct detector *detector);
+/* The peer in this slot is not what it was: its probe means nothing any more. */
+void probing_peer_changed(struct detector *detector, uint32_t slot);
+
+/* answering.c */
+void answering_receive(struct detector *detector, const struct probe_message *message,
+                       const struct packet_source *source, struct outbox *outbox);
+void answering_step(struct detector *detector, struct outbox *outbox);
+
+/* reports.c */
+void report_failed(struct detector *detector, struct peer *peer);
+void report_alive(struct detector *detector, struct peer *peer, uint64_t generation,
+                  uint32_t version);
+void report_not_me(struct detector *detector, struct peer *peer);
+void report_version(struct detector *detector);
+void reports_retell(struct detector *detector);
+
+#endif
