@@ -340,3 +340,49 @@ const struct world_sent *world_sent_last(uint32_t from, uint8_t type, uint32_t s
     }
     return NULL;
 }
+
+uint32_t world_failures(uint32_t node) {
+    uint32_t sum = 0;
+    for (uint32_t slot = 0; slot <= world.count; slot++) {
+        sum += world.nodes[node].failed[slot];
+    }
+    return sum;
+}
+
+const struct world_sent *world_run_to_ping(uint32_t node, uint32_t peer) {
+    for (int i = 0; i < 200000; i++) {
+        uint32_t since = world.log_count;
+        uint64_t probes = world_counters(node).probes_sent;
+        world_run(NS_PER_MS);
+        bool has_begun = world_counters(node).probes_sent > probes;
+        for (uint32_t k = since; has_begun && k < world.log_count; k++) {
+            const struct world_sent *sent = &world.log[k];
+            if (sent->from == node && sent->to == peer && sent->message.head.type == MESSAGE_PING) {
+                return sent;
+            }
+        }
+    }
+    cr_assert_fail("no ping of %u by %u", peer, node);
+    return NULL;
+}
+
+struct probe_message world_ping(uint32_t from, uint32_t to) {
+    return (struct probe_message){.head = world_head(from, MESSAGE_PING),
+                                  .as.ping = {.sequence = 4711,
+                                              .target_name_hash = world_name(to),
+                                              .target_generation = world.nodes[to].generation}};
+}
+
+struct probe_message world_request(uint32_t from, uint32_t target, uint32_t sequence,
+                                   uint32_t remaining_us) {
+    return (struct probe_message){
+        .head = world_head(from, MESSAGE_PING_REQ),
+        .as.ping_req = {.sequence = sequence,
+                        .target_name_hash = world_name(target),
+                        .target_generation = world.nodes[target].generation,
+                        .remaining_us = remaining_us}};
+}
+
+bool world_drops_all_between_0_and_1(const struct world_sent *sent) {
+    return (sent->from == 1 && sent->to == 0) || (sent->from == 0 && sent->to == 1);
+}

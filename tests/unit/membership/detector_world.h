@@ -1,8 +1,8 @@
 /* tests/unit/membership/detector_world.h - a few detectors in virtual time on a network whose every
  * packet the test may see, drop or forge. Node i has the name NAME(i), lives at address i and
  * stands in slot i + 1 of the others. A node without a detector is a ghost: known, silent. */
-#ifndef TESTS_DETECTOR_WORLD_H
-#define TESTS_DETECTOR_WORLD_H
+#ifndef TESTS_UNIT_MEMBERSHIP_DETECTOR_WORLD_H
+#define TESTS_UNIT_MEMBERSHIP_DETECTOR_WORLD_H
 
 #include "core/base/clock.h"
 #include "core/base/memory.h"
@@ -91,5 +91,15 @@ struct detector_counters world_counters(uint32_t node);
 uint32_t world_sent_count(uint32_t from, uint8_t type, uint32_t since);
 /* The latest of them, NULL if none. */
 const struct world_sent *world_sent_last(uint32_t from, uint8_t type, uint32_t since);
+/* What node's observer was told of failed probes, in all. */
+uint32_t world_failures(uint32_t node);
+/* Runs until node has begun a probe of a given peer; its ping. */
+const struct world_sent *world_run_to_ping(uint32_t node, uint32_t peer);
+/* Messages as `from` would send them. */
+struct probe_message world_ping(uint32_t from, uint32_t to);
+struct probe_message world_request(uint32_t from, uint32_t target, uint32_t sequence,
+                                   uint32_t remaining_us);
+/* For world.drops. */
+bool world_drops_all_between_0_and_1(const struct world_sent *sent);
 
 #endif
