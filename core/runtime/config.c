@@ -55,9 +55,10 @@ void henge_config_init(struct henge_config *config, enum henge_preset preset) {
 }
 
 void report_init(struct report *report, char *text, size_t bytes) {
-    *report = (struct report){.text = bytes > 0 ? text : NULL, .bytes = bytes};
-    if (report->text != NULL) {
-        report->text[0] = '\0';
+    *report = (struct report){.bytes = bytes};
+    if (text != NULL && bytes > 0) {
+        report->text = text;
+        text[0] = '\0';
     }
 }
 

@@ -159,7 +159,7 @@ static bool is_endpoint(const char *endpoint) {
     const char *port_text = at + 1;
     uint32_t port = 0;
     size_t digits = 0;
-    for (; is_digit(port_text[digits]) && digits < PORT_DIGITS_MAX; digits++) {
+    for (; digits < PORT_DIGITS_MAX && is_digit(port_text[digits]); digits++) {
         port = port * 10 + (uint32_t)(port_text[digits] - '0');
     }
     return digits > 0 && port_text[digits] == '\0' && port > 0 && port <= PORT_MAX;

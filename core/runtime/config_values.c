@@ -75,7 +75,7 @@ static bool set_text(struct henge_config *config, const struct config_row *row, 
     }
     char *field = (char *)config + row->offset;
     memset(field, 0, row->bytes);
-    memcpy(field, text, bytes);
+    memcpy(field, text, bytes + 1);
     return true;
 }
 
