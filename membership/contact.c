@@ -1,0 +1,122 @@
+/* membership/contact.c - see contact.h. */
+#include "membership/contact.h"
+#include "membership/state.h"
+#include <math.h>
+#include <string.h>
+
+void contact_init(struct contact *contact) {
+    *contact = (struct contact){.due_ns = TIME_NEVER};
+}
+
+void contact_former_add(struct contact *contact, const struct henge_address *address) {
+    if (address->family == 0)
+        return;
+    for (uint32_t i = 0; i < contact->former_count; i++)
+        if (memcmp(&contact->former[i], address, sizeof *address) == 0)
+            return;
+    contact->former[contact->former_next] = *address;
+    contact->former_next = (contact->former_next + 1) % FORMER_ADDRESSES_MAX;
+    if (contact->former_count < FORMER_ADDRESSES_MAX)
+        contact->former_count++;
+}
+
+/* Candidates are numbered: seeds, former peers, table slots, tombstones. */
+struct candidate {
+    struct henge_address address;
+    struct update verdict; /* to be told it; generation 0: none */
+};
+
+static uint32_t candidates_max(const struct membership *membership) {
+    return membership->join.seeds_count + membership->contact.former_count +
+           membership->table.count + membership->tombstones.reached;
+}
+
+/* False when number `index` is nobody to contact. */
+static bool candidate_at(const struct membership *membership, uint32_t index,
+                         struct candidate *out) {
+    const struct join *join = &membership->join;
+    const struct contact *contact = &membership->contact;
+    *out = (struct candidate){.verdict = {.name_hash = 0}};
+    if (index < join->seeds_count) {
+        out->address = join->seeds[index];
+        return !table_is_live_address(&membership->table, &out->address);
+    }
+    index -= join->seeds_count;
+    if (index < contact->former_count) {
+        out->address = contact->former[index];
+        return !table_is_live_address(&membership->table, &out->address);
+    }
+    index -= contact->former_count;
+    if (index < membership->table.count) {
+        const struct member *member = &membership->table.members[index];
+        if (member->record == NULL || member->status != HENGE_DEAD)
+            return false;
+        out->address = member->record->address;
+        out->verdict = merge_update_of(membership, index, false);
+        return true;
+    }
+    index -= membership->table.count;
+    const struct tombstone *stone = &membership->tombstones.stones[index];
+    if (!stone->is_used || stone->liveness.status != HENGE_DEAD || stone->address.family == 0)
+        return false;
+    out->address = stone->address;
+    out->verdict = (struct update){.name_hash = stone->name_hash, .liveness = stone->liveness};
+    return true;
+}
+
+/* One of the candidates, each equally likely: reservoir of one over all numbers. */
+static bool choose(struct membership *membership, struct candidate *out) {
+    uint64_t seen = 0;
+    uint32_t count = candidates_max(membership);
+    for (uint32_t index = 0; index < count; index++) {
+        struct candidate candidate;
+        if (candidate_at(membership, index, &candidate) &&
+            random_below(&membership->random, ++seen) == 0)
+            *out = candidate;
+    }
+    return seen > 0;
+}
+
+/* Cheap: may say yes where choose then finds nobody. */
+static bool has_candidates(const struct membership *membership) {
+    return membership->join.seeds_count > 0 || membership->contact.former_count > 0 ||
+           membership->table.statuses[HENGE_DEAD] > 0 || membership->tombstones.count > 0;
+}
+
+static uint64_t draw_interval(struct membership *membership) {
+    uint32_t size = table_size(&membership->table);
+    double share = ((double)random_below(&membership->random, 1u << 30) + 1) / (1u << 30);
+    double interval_ns = -log(share) * (double)(size == 0 ? 1 : size) * (double)NS_PER_S;
+    if (size <= 1 && interval_ns > (double)CONTACT_ALONE_MAX_NS)
+        return CONTACT_ALONE_MAX_NS;
+    return (uint64_t)interval_ns;
+}
+
+void contact_step(struct membership *membership, struct outbox *outbox) {
+    struct contact *contact = &membership->contact;
+    bool is_gone = membership->table.members[0].status == HENGE_LEFT;
+    if (is_gone || !has_candidates(membership)) {
+        contact->due_ns = TIME_NEVER;
+        return;
+    }
+    /* The exponential distribution has no memory, so drawing anew at a change of size is fair. */
+    uint32_t size = table_size(&membership->table);
+    bool is_outdated = size > 2 * contact->size_drawn || 2 * size < contact->size_drawn;
+    if (contact->due_ns == TIME_NEVER || is_outdated) {
+        contact->due_ns = membership->now_ns + draw_interval(membership);
+        contact->size_drawn = size;
+    }
+    if (contact->due_ns > membership->now_ns)
+        return;
+    contact->due_ns = membership->now_ns + draw_interval(membership);
+    struct candidate candidate;
+    if (!choose(membership, &candidate))
+        return;
+    if (candidate.verdict.liveness.generation != 0)
+        (void)gossip_tell(membership, &candidate.verdict, &candidate.address, outbox);
+    (void)sync_send(membership, &candidate.address, 0, 0, outbox);
+}
+
+uint64_t contact_deadline(const struct membership *membership) {
+    return membership->contact.due_ns;
+}

@@ -1,0 +1,247 @@
+/* membership/join.c - see join.h. */
+#include "membership/join.h"
+#include "core/base/assert.h"
+#include "membership/snapshot.h"
+#include "membership/state.h"
+#include <string.h>
+
+void join_init(struct join *join) {
+    *join = (struct join){.state = JOIN_IDLE, .reason = "", .retry_ns = TIME_NEVER};
+}
+
+static bool is_own_address(const struct membership *membership,
+                           const struct henge_address *address) {
+    return memcmp(&membership->table.members[0].record->address, address, sizeof *address) == 0;
+}
+
+static void add_seed(struct membership *membership, const struct henge_address *address) {
+    struct join *join = &membership->join;
+    if (address->family == 0 || is_own_address(membership, address) ||
+        join->seeds_count == SEEDS_MAX)
+        return;
+    for (uint32_t i = 0; i < join->seeds_count; i++)
+        if (memcmp(&join->seeds[i], address, sizeof *address) == 0)
+            return;
+    join->seeds[join->seeds_count++] = *address;
+}
+
+/* New seeds replace the old ones: the caller has resolved their names again. */
+void join_start(struct membership *membership, const struct henge_address *seeds, size_t count) {
+    struct join *join = &membership->join;
+    if (count == 0)
+        return;
+    join->seeds_count = 0;
+    for (size_t i = 0; i < count; i++)
+        add_seed(membership, &seeds[i]);
+    const struct member *own = &membership->table.members[0];
+    if (own->status == HENGE_LEFT && !self_raise_generation(membership, own->generation))
+        return;
+    leave_reset(&membership->leave);
+    join->state = JOIN_UNDER_WAY;
+    join->reason = "";
+    join->request_id++;
+    join->retry_ns = 0;
+}
+
+static void send_join(struct membership *membership, const struct henge_address *seed,
+                      struct outbox *outbox) {
+    struct bytes_writer writer = message_begin(membership, outbox, MESSAGE_JOIN);
+    if (writer.start == NULL)
+        return;
+    struct wire_join join = {.ring_parameters = membership->settings.ring_parameters,
+                             .request_id = membership->join.request_id};
+    struct update own = merge_update_of(membership, 0, true);
+    wire_join_put(&writer, &join);
+    wire_update_put(&writer, &own);
+    (void)message_commit(outbox, &writer, seed, 0);
+}
+
+void join_step(struct membership *membership, struct outbox *outbox) {
+    struct join *join = &membership->join;
+    if (join->state != JOIN_UNDER_WAY || join->retry_ns > membership->now_ns)
+        return;
+    join->retry_ns = membership->now_ns + JOIN_RETRY_NS;
+    if (pull_is_active(membership, PULL_FOR_JOIN))
+        return;
+    for (uint32_t i = 0; i < join->seeds_count; i++)
+        send_join(membership, &join->seeds[i], outbox);
+}
+
+uint64_t join_deadline(const struct membership *membership) {
+    return membership->join.state == JOIN_UNDER_WAY ? membership->join.retry_ns : TIME_NEVER;
+}
+
+static void join_done(struct membership *membership) {
+    membership->join.state = JOIN_DONE;
+    membership->join.reason = "";
+    membership->join.retry_ns = TIME_NEVER;
+}
+
+void join_pull_over(struct membership *membership, bool is_whole) {
+    if (membership->join.state != JOIN_UNDER_WAY)
+        return;
+    if (is_whole)
+        join_done(membership);
+    else
+        membership->join.retry_ns = membership->now_ns; /* another seed may do better */
+}
+
+/* What this node holds on the joiner before it hears him. */
+static void note_held(const struct membership *membership, const struct update *joiner,
+                      const struct record_fields *fields, struct wire_join_reply *reply) {
+    uint32_t slot = table_find(&membership->table, joiner->name_hash);
+    const struct tombstone *stone = tombstones_find(&membership->tombstones, joiner->name_hash);
+    if (slot != NO_SLOT) {
+        const struct member *member = &membership->table.members[slot];
+        bool is_same = memcmp(member->record->boot_id, fields->boot_id, RECORD_BOOT_BYTES) == 0;
+        reply->held_kind = is_same ? HELD_SAME_BOOT : HELD_OTHER_BOOT;
+        reply->held = (struct liveness){member->generation, member->version, member->status};
+    } else if (stone != NULL) {
+        reply->held_kind = HELD_OTHER_BOOT; /* a tombstone knows no boot */
+        reply->held = stone->liveness;
+    }
+}
+
+static void send_reply(struct membership *membership, const struct delivery *delivery,
+                       struct wire_join_reply *reply) {
+    if (!token_bucket_take(&membership->replies, membership->now_ns))
+        return;
+    struct bytes_writer writer = message_begin(membership, delivery->outbox, MESSAGE_JOIN_REPLY);
+    if (writer.start == NULL)
+        return;
+    uint8_t *body = writer.at;
+    wire_join_reply_put(&writer, reply);
+    if (reply->verdict == JOIN_ACCEPTED) {
+        uint8_t *records = writer.at;
+        struct snapshot snapshot;
+        snapshot_start(&snapshot, membership, SNAPSHOT_ALL_BUCKETS, 0);
+        reply->count = snapshot_put(&snapshot, &writer);
+        reply->is_complete = !snapshot.has_next;
+        if (!reply->is_complete) {
+            /* Not even worth a part: the whole comes by stream, only the responder itself here. */
+            writer.at = records;
+            struct update own = merge_update_of(membership, 0, true);
+            wire_update_put(&writer, &own);
+            reply->count = 1;
+        }
+        struct bytes_writer patch = bytes_writer_of(body, WIRE_JOIN_REPLY_BYTES);
+        wire_join_reply_put(&patch, reply);
+    }
+    (void)message_commit(delivery->outbox, &writer, &delivery->source->address,
+                         delivery->head.source_generation);
+}
+
+static bool is_self(const struct membership *membership, const struct update *joiner,
+                    const struct record_fields *fields) {
+    return joiner->name_hash == membership->name_hash &&
+           memcmp(fields->boot_id, membership->table.members[0].record->boot_id,
+                  RECORD_BOOT_BYTES) == 0;
+}
+
+void join_receive(struct membership *membership, struct delivery *delivery) {
+    struct wire_join join;
+    struct update joiner;
+    struct record_fields fields;
+    if (!wire_join_get(&delivery->reader, &join) ||
+        !wire_update_get(&delivery->reader, &joiner, &fields) || joiner.encoded == NULL ||
+        joiner.name_hash != delivery->head.source_name_hash ||
+        joiner.liveness.status != HENGE_ALIVE) {
+        delivery_malformed(membership);
+        return;
+    }
+    delivery_trailing(membership, delivery);
+    bool is_leaving = membership->table.members[0].status == HENGE_LEFT;
+    if (is_self(membership, &joiner, &fields) || is_leaving || delivery->source->stream != 0)
+        return; /* no seed to be had here */
+    struct wire_join_reply reply = {.request_id = join.request_id};
+    if (join.ring_parameters != membership->settings.ring_parameters) {
+        reply.verdict = JOIN_REFUSED_RING;
+    } else if (joiner.name_hash == membership->name_hash) {
+        /* Another process under our own name: it is told of us, and moves out of the way. */
+        const struct member *own = &membership->table.members[0];
+        reply.held_kind = HELD_OTHER_BOOT;
+        reply.held = (struct liveness){own->generation, own->version, own->status};
+    } else {
+        note_held(membership, &joiner, &fields, &reply);
+        if (hear(membership, &joiner, &fields, MERGE_GOSSIP, delivery).outcome == MERGE_REFUSED)
+            reply.verdict = JOIN_REFUSED_FULL;
+    }
+    reply.members_total = table_size(&membership->table);
+    send_reply(membership, delivery, &reply);
+}
+
+static const char *reason_of(uint8_t verdict) {
+    switch (verdict) {
+    case JOIN_REFUSED_RING:
+        return "ring parameters differ (ring_salt or hash version)";
+    case JOIN_REFUSED_FULL:
+        return "the seed's member table is full, or it does not believe this generation";
+    default:
+        return "refused for a reason that this version does not know";
+    }
+}
+
+/* The cluster knows another, or a later, incarnation of this name: surpass it and ask again. */
+static bool must_rise(const struct membership *membership, const struct wire_join_reply *reply) {
+    uint64_t own = membership->table.members[0].generation;
+    if (reply->held_kind == HELD_NOTHING)
+        return false;
+    return reply->held.generation > own ||
+           (reply->held.generation == own && reply->held_kind == HELD_OTHER_BOOT);
+}
+
+static void take_snapshot(struct membership *membership, struct delivery *delivery,
+                          const struct wire_join_reply *reply) {
+    struct update update;
+    struct record_fields fields;
+    for (uint32_t i = 0; i < reply->count; i++) {
+        (void)wire_update_get(&delivery->reader, &update, &fields);
+        (void)hear(membership, &update, update.encoded != NULL ? &fields : NULL, MERGE_SYNC,
+                   delivery);
+    }
+    delivery_trailing(membership, delivery);
+    struct join *join = &membership->join;
+    if (join->state != JOIN_UNDER_WAY)
+        return; /* a further seed: its members are known now, sync does the rest */
+    if (reply->is_complete)
+        join_done(membership);
+    else
+        (void)pull_by_stream(membership, PULL_FOR_JOIN, &delivery->source->address,
+                             delivery->head.source_generation, SNAPSHOT_ALL_BUCKETS,
+                             delivery->outbox);
+}
+
+void join_reply_receive(struct membership *membership, struct delivery *delivery) {
+    struct join *join = &membership->join;
+    struct wire_join_reply reply;
+    if (!wire_join_reply_get(&delivery->reader, &reply)) {
+        delivery_malformed(membership);
+        return;
+    }
+    if (!delivery_check(membership, delivery, reply.count))
+        return;
+    if (reply.request_id != join->request_id || join->state == JOIN_IDLE)
+        return;
+    if (reply.verdict != JOIN_ACCEPTED) {
+        if (join->state == JOIN_UNDER_WAY) {
+            join->state = JOIN_REFUSED;
+            join->reason = reason_of(reply.verdict);
+        }
+        return;
+    }
+    if (join->state == JOIN_REFUSED)
+        join->state = JOIN_UNDER_WAY; /* one seed refused, another did not */
+    if (must_rise(membership, &reply)) {
+        if (self_raise_generation(membership, reply.held.generation)) {
+            join->request_id++;
+            join->state = JOIN_UNDER_WAY;
+            join->retry_ns = membership->now_ns;
+        }
+        return;
+    }
+    if (reply.held_kind == HELD_SAME_BOOT && reply.held.status != HENGE_ALIVE) {
+        struct update held = {.name_hash = membership->name_hash, .liveness = reply.held};
+        (void)self_hear(membership, &held, NULL, delivery->source);
+    }
+    take_snapshot(membership, delivery, &reply);
+}

@@ -1,0 +1,35 @@
+/* membership/join.h - coming into a cluster, and letting others in.
+ *
+ * The joiner sends its record to all seeds at once, again every second. A seed admits it as news,
+ * and answers with what it held on that name (tombstone included) and its own table: inline when
+ * that fits into the reply, else to be pulled over a stream. The join is done when the whole
+ * snapshot has been applied. */
+#ifndef MEMBERSHIP_JOIN_H
+#define MEMBERSHIP_JOIN_H
+
+#include "henge/address.h"
+#include "membership/limits.h"
+#include "membership/membership.h"
+#include "membership/outbox.h"
+
+struct delivery;
+
+struct join {
+    enum membership_join_state state;
+    const char *reason;
+    struct henge_address seeds[SEEDS_MAX]; /* kept for healing too */
+    uint32_t seeds_count;
+    uint32_t request_id; /* of the present generation's attempts */
+    uint64_t retry_ns;   /* TIME_NEVER when not joining */
+};
+
+void join_init(struct join *join);
+void join_start(struct membership *membership, const struct henge_address *seeds, size_t count);
+void join_step(struct membership *membership, struct outbox *outbox);
+uint64_t join_deadline(const struct membership *membership);
+void join_receive(struct membership *membership, struct delivery *delivery);
+void join_reply_receive(struct membership *membership, struct delivery *delivery);
+/* The stream pull of the join has ended; is_whole: all of it was applied. */
+void join_pull_over(struct membership *membership, bool is_whole);
+
+#endif

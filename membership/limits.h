@@ -1,0 +1,61 @@
+/* membership/limits.h - every bound of the gossip half, with its reason. */
+#ifndef MEMBERSHIP_LIMITS_H
+#define MEMBERSHIP_LIMITS_H
+
+#include "core/base/clock.h"
+#include "henge/config.h"
+#include "membership/message.h"
+#include "membership/record.h"
+
+enum {
+    /* Suspicion: the first accuser and up to three confirmations (Lifeguard's k). */
+    CONFIRMATIONS_MAX = 3,
+    ACCUSERS_MAX = CONFIRMATIONS_MAX + 1,
+    OWN_ACCUSATIONS_PER_PERIOD = 2,
+
+    /* Gossip. lambda * log10(65535) = 19.3, so no update is sent more often than this. */
+    LAMBDA = 4,
+    TRANSMISSIONS_MAX = 24,
+    FANOUT_MAX = 16,
+    PACKET_UPDATES_MAX = 96,    /* a 23-byte update each would fill 2 KiB */
+    TOMBSTONE_NEWS_MAX = 16,    /* news about members that are not in the table */
+    REPLY_PACKETS_PER_S = 1000, /* answers have a bucket of their own */
+    REPLY_PACKETS_BURST = 256,
+
+    /* The table. */
+    TABLE_SLOTS_FIRST = 16, /* doubles up to members_max */
+    TOMBSTONES_MAX = 65536,
+    TOMBSTONES_FIRST = 16,
+
+    /* Sync. */
+    SYNC_BUCKETS = 64,
+    SYNC_PERIODS_RANDOM = 30,
+    RECORDS_DATAGRAMS_MAX = 4,
+    SCRIPTS_MAX = 8,          /* snapshots and repairs being sent over streams */
+    PEER_REPORTS_MAX = 64,    /* fingerprints remembered, for agreement */
+    PEER_REPORT_PERIODS = 10, /* "recently" */
+    MESSAGE_BYTES_MAX = 1448, /* of any message: io's largest packet without its sealing */
+
+    /* Join, leave, healing. */
+    SEEDS_MAX = HENGE_SEEDS_MAX,
+    LEAVE_ACKS_WANTED = 3,
+    LEAVE_ACKS_MAX = 16,
+    FORMER_ADDRESSES_MAX = 64,
+    CORRECTIONS_MAX = 8, /* peers that called this node dead and wait for its word */
+};
+
+#define JOIN_RETRY_NS NS_PER_S
+#define CONTACT_ALONE_MAX_NS (10 * NS_PER_S)
+#define SYNC_INTERVAL_NS NS_PER_S
+#define SCRIPT_SHARED_NS (5 * NS_PER_S)
+#define GENERATION_ADOPT_NS NS_PER_S
+#define RETRY_NS (10 * NS_PER_MS) /* of what the caller had no room for */
+#define GENERATION_AHEAD_MAX_MS (UINT64_C(365) * 24 * 3600 * 1000)
+#define VERSION_MAX (UINT32_C(1) << 31) /* reached: the generation rises by one */
+
+/* One way through the network and the receiver's queues, as assumed by the dissemination bound. */
+#define HOP_NS (50 * NS_PER_MS)
+
+#define NO_SLOT UINT32_MAX
+
+#endif

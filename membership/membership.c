@@ -1,0 +1,263 @@
+/* membership/membership.c - create, dispatch, step, deadline; every idea has a file of its own. */
+#include "membership/membership.h"
+#include "core/base/assert.h"
+#include "membership/state.h"
+#include <string.h>
+
+/* Slot 0. The observer is not told: it does not have the membership yet. */
+static bool make_self(struct membership *membership, const struct record_fields *settings) {
+    struct record_fields fields = *settings;
+    if (fields.generation < membership->settings.wall_ms)
+        fields.generation = membership->settings.wall_ms;
+    if (fields.generation == 0)
+        fields.generation = 1;
+    fields.payload_version = 0;
+    struct record *record = record_store_get(membership->store, &fields);
+    if (record == NULL)
+        return false;
+    uint32_t slot = table_take(&membership->table, record->name_hash);
+    if (slot == NO_SLOT) {
+        record_release(membership->store, record);
+        return false;
+    }
+    ASSERT(slot == 0);
+    membership->name_hash = record->name_hash;
+    struct membership_observer observer = membership->observer;
+    membership->observer = (struct membership_observer){0};
+    struct liveness liveness = {record->generation, 0, HENGE_ALIVE};
+    merge_self(membership, &liveness, record);
+    membership->observer = observer;
+    return true;
+}
+
+struct membership *membership_create(const struct membership_settings *settings,
+                                     const struct membership_observer *observer,
+                                     struct record_store *store, struct memory *memory,
+                                     uint64_t now_ns) {
+    struct membership *membership =
+        memory_alloc_zeroed(memory, sizeof *membership, HENGE_MEMORY_MEMBER);
+    if (membership == NULL)
+        return NULL;
+    membership->settings = *settings;
+    if (membership->settings.fanout > FANOUT_MAX)
+        membership->settings.fanout = FANOUT_MAX;
+    membership->observer = *observer;
+    membership->store = store;
+    membership->memory = memory;
+    membership->random = random_of_seed(settings->random_seed);
+    membership->now_ns = membership->created_ns = now_ns;
+    membership->forget_ns = TIME_NEVER;
+    uint32_t stones = settings->members_max * 2;
+    stones = stones > TOMBSTONES_MAX ? TOMBSTONES_MAX : stones;
+    bool ok = table_init(&membership->table, memory, settings->members_max, now_ns);
+    ok &= tombstones_init(&membership->tombstones, memory, stones, settings->tombstone_ns);
+    suspicions_init(&membership->suspicions, memory);
+    gossip_init(&membership->gossip, memory, settings->packets_per_s, settings->packets_burst);
+    scripts_init(&membership->scripts, memory);
+    sync_init(&membership->sync);
+    join_init(&membership->join);
+    leave_reset(&membership->leave);
+    contact_init(&membership->contact);
+    membership->replies = token_bucket_of(REPLY_PACKETS_PER_S, REPLY_PACKETS_BURST);
+    if (!ok || !make_self(membership, &settings->self)) {
+        membership_destroy(membership);
+        return NULL;
+    }
+    pulls_init(&membership->sync.pulls, membership->name_hash,
+               membership->table.members[0].generation);
+    memset(&membership->settings.self, 0, sizeof membership->settings.self);
+    return membership;
+}
+
+void membership_destroy(struct membership *membership) {
+    if (membership == NULL)
+        return;
+    for (uint32_t slot = 0; slot < membership->table.count; slot++)
+        record_release(membership->store, membership->table.members[slot].record);
+    scripts_deinit(&membership->scripts);
+    gossip_deinit(&membership->gossip);
+    suspicions_deinit(&membership->suspicions);
+    tombstones_deinit(&membership->tombstones);
+    table_deinit(&membership->table);
+    memory_release(membership->memory, membership, sizeof *membership, HENGE_MEMORY_MEMBER);
+}
+
+struct bytes_writer message_begin(const struct membership *membership, struct outbox *outbox,
+                                  enum message_type type) {
+    size_t capacity = 0;
+    uint8_t *room = outbox->begin(outbox->context, &capacity);
+    if (room == NULL)
+        return bytes_writer_of(NULL, 0);
+    size_t max = membership->settings.payload_bytes_max;
+    struct bytes_writer writer = bytes_writer_of(room, capacity < max ? capacity : max);
+    struct message_head head = {(uint8_t)type, membership->name_hash,
+                                membership->table.members[0].generation};
+    message_head_put(&writer, &head);
+    return writer;
+}
+
+bool message_commit(struct outbox *outbox, struct bytes_writer *writer,
+                    const struct henge_address *address, uint64_t generation) {
+    struct packet_target target = {
+        .address = *address, .generation = generation, .lane = LANE_GOSSIP};
+    outbox->commit(outbox->context, &target, writer->failed ? 0 : bytes_written(writer));
+    return !writer->failed;
+}
+
+void delivery_malformed(struct membership *membership) {
+    membership->counters.malformed++;
+}
+
+bool delivery_check(struct membership *membership, const struct delivery *delivery,
+                    uint32_t count) {
+    if (!delivery->reader.failed && wire_updates_check(&delivery->reader, count))
+        return true;
+    delivery_malformed(membership);
+    return false;
+}
+
+void delivery_trailing(struct membership *membership, const struct delivery *delivery) {
+    if (bytes_left(&delivery->reader) > 0)
+        membership->counters.unknown_type++;
+}
+
+struct merge_result hear(struct membership *membership, const struct update *update,
+                         const struct record_fields *fields, enum merge_origin origin,
+                         const struct delivery *delivery) {
+    struct membership_counters *counters = &membership->counters;
+    if (origin == MERGE_SYNC)
+        counters->records_received++;
+    else
+        counters->updates_received++;
+    if (update->name_hash == membership->name_hash)
+        return self_hear(membership, update, fields, delivery->source);
+    struct merge_result result =
+        merge_update(membership, update, fields, origin, delivery->head.source_name_hash);
+    if (result.outcome != MERGE_NEWS)
+        return result;
+    counters->updates_news++;
+    /* What comes by snapshot or sync others can have the same way. But an accusation has to reach
+     * its victim, and one who is back has to be known again by all who buried him. */
+    if (origin != MERGE_SYNC || result.is_accusation || result.is_revived)
+        gossip_news(membership, &result);
+    if (origin != MERGE_SYNC && result.is_tombstone)
+        gossip_tombstone(membership, update);
+    return result;
+}
+
+static void dispatch(struct membership *membership, struct delivery *delivery) {
+    switch (delivery->head.type) {
+    case MESSAGE_JOIN:
+        join_receive(membership, delivery);
+        return;
+    case MESSAGE_JOIN_REPLY:
+        join_reply_receive(membership, delivery);
+        return;
+    case MESSAGE_GOSSIP:
+    case MESSAGE_GOSSIP_REPLY:
+        gossip_receive(membership, delivery);
+        return;
+    case MESSAGE_SYNC:
+        sync_receive(membership, delivery);
+        return;
+    case MESSAGE_PULL:
+        pull_receive(membership, delivery);
+        return;
+    case MESSAGE_RECORDS:
+        records_receive(membership, delivery);
+        return;
+    case MESSAGE_LEAVE:
+        leave_receive(membership, delivery);
+        return;
+    case MESSAGE_LEAVE_ACK:
+        leave_ack_receive(membership, delivery);
+        return;
+    default:
+        membership->counters.unknown_type++;
+    }
+}
+
+void membership_receive(struct membership *membership, const uint8_t *message, size_t bytes,
+                        const struct packet_source *source, uint64_t now_ns,
+                        struct outbox *outbox) {
+    membership->now_ns = now_ns;
+    struct delivery delivery = {
+        .reader = bytes_reader_of(message, bytes), .source = source, .outbox = outbox};
+    if (!message_head_get(&delivery.reader, &delivery.head)) {
+        delivery_malformed(membership);
+        return;
+    }
+    if (source->destination_generation != 0 &&
+        source->destination_generation != membership->table.members[0].generation) {
+        membership->counters.misdirected++;
+        return;
+    }
+    /* Our own echo. Only a JOIN says which process speaks; another one under our name has to join
+     * before anything else. */
+    if (delivery.head.source_name_hash == membership->name_hash &&
+        delivery.head.type != MESSAGE_JOIN)
+        return;
+    dispatch(membership, &delivery);
+}
+
+/* The table is walked only when somebody may be due. */
+static void forget_the_dead(struct membership *membership) {
+    if (membership->forget_ns > membership->now_ns)
+        return;
+    membership->forget_ns = TIME_NEVER;
+    for (uint32_t slot = 1; slot < membership->table.count; slot++) {
+        const struct member *member = &membership->table.members[slot];
+        if (member->record == NULL || member->status < HENGE_DEAD)
+            continue;
+        uint64_t due_ns = member->status_since_ns + membership->settings.dead_shown_ns;
+        if (due_ns <= membership->now_ns)
+            merge_forget(membership, slot);
+        else if (due_ns < membership->forget_ns)
+            membership->forget_ns = due_ns;
+    }
+}
+
+static void expire_tombstones(struct membership *membership) {
+    struct henge_address address;
+    while (tombstones_expire(&membership->tombstones, membership->now_ns, &address))
+        contact_former_add(&membership->contact, &address);
+}
+
+void membership_step(struct membership *membership, uint64_t now_ns, uint64_t horizon_ns,
+                     struct outbox *outbox) {
+    membership->now_ns = now_ns;
+    bool is_gone = membership->leave.state == LEAVE_DONE;
+    if (!is_gone)
+        suspicions_judge(membership, horizon_ns);
+    forget_the_dead(membership);
+    expire_tombstones(membership);
+    scripts_step(&membership->scripts, now_ns);
+    self_step(membership, outbox);
+    join_step(membership, outbox);
+    leave_step(membership, outbox);
+    if (!is_gone) {
+        sync_step(membership, outbox);
+        contact_step(membership, outbox);
+    }
+    gossip_step(membership, outbox);
+}
+
+uint64_t membership_deadline(const struct membership *membership) {
+    bool is_gone = membership->leave.state == LEAVE_DONE;
+    const uint64_t deadlines[] = {
+        membership->forget_ns,
+        tombstones_deadline(&membership->tombstones),
+        scripts_deadline(&membership->scripts),
+        self_deadline(membership),
+        join_deadline(membership),
+        leave_deadline(membership),
+        gossip_deadline(membership),
+        is_gone ? TIME_NEVER : suspicions_deadline(&membership->suspicions),
+        is_gone ? TIME_NEVER : sync_deadline(membership),
+        is_gone ? TIME_NEVER : contact_deadline(membership),
+    };
+    uint64_t first = TIME_NEVER;
+    for (size_t i = 0; i < sizeof deadlines / sizeof deadlines[0]; i++)
+        first = deadlines[i] < first ? deadlines[i] : first;
+    return first;
+}

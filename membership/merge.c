@@ -1,0 +1,313 @@
+/* membership/merge.c - see merge.h. */
+#include "membership/merge.h"
+#include "core/base/assert.h"
+#include "membership/contact.h"
+#include "membership/state.h"
+#include <string.h>
+
+int liveness_compare(const struct liveness *left, const struct liveness *right) {
+    if (left->generation != right->generation)
+        return left->generation < right->generation ? -1 : 1;
+    if (left->version != right->version)
+        return left->version < right->version ? -1 : 1;
+    return (left->status > right->status) - (left->status < right->status);
+}
+
+int payload_compare(const struct payload_key *left, const struct payload_key *right) {
+    if ((left->encoded == NULL) != (right->encoded == NULL))
+        return left->encoded == NULL ? -1 : 1;
+    if (left->encoded == NULL)
+        return 0;
+    if (left->generation != right->generation)
+        return left->generation < right->generation ? -1 : 1;
+    if (left->payload_version != right->payload_version)
+        return left->payload_version < right->payload_version ? -1 : 1;
+    size_t common =
+        left->encoded_bytes < right->encoded_bytes ? left->encoded_bytes : right->encoded_bytes;
+    int order = memcmp(left->encoded, right->encoded, common);
+    if (order != 0)
+        return order;
+    return (left->encoded_bytes > right->encoded_bytes) -
+           (left->encoded_bytes < right->encoded_bytes);
+}
+
+struct belief belief_merge(const struct belief *held, const struct belief *heard) {
+    struct belief after = *held;
+    if (liveness_compare(&heard->liveness, &held->liveness) > 0)
+        after.liveness = heard->liveness;
+    if (payload_compare(&heard->payload, &held->payload) > 0)
+        after.payload = heard->payload;
+    return after;
+}
+
+bool belief_is_admissible(const struct belief *belief) {
+    if (belief->liveness.status >= HENGE_DEAD)
+        return true;
+    return belief->payload.encoded != NULL &&
+           belief->payload.generation == belief->liveness.generation;
+}
+
+/* The legal moves of a member's status, and what each needs: the same incarnation suffices, or only
+ * a higher (generation, version) may. So a dead incarnation stays dead. Any move is also open to a
+ * higher incarnation. */
+enum move { MOVE_SAME_INCARNATION, MOVE_HIGHER_INCARNATION };
+static const uint8_t legal_moves[4][4] = {
+    /* from \ to          ALIVE                    SUSPECT                  DEAD LEFT */
+    [HENGE_ALIVE] = {MOVE_SAME_INCARNATION, MOVE_SAME_INCARNATION, MOVE_SAME_INCARNATION,
+                     MOVE_SAME_INCARNATION},
+    [HENGE_SUSPECT] = {MOVE_HIGHER_INCARNATION, MOVE_SAME_INCARNATION, MOVE_SAME_INCARNATION,
+                       MOVE_SAME_INCARNATION},
+    [HENGE_DEAD] = {MOVE_HIGHER_INCARNATION, MOVE_HIGHER_INCARNATION, MOVE_SAME_INCARNATION,
+                    MOVE_SAME_INCARNATION},
+    [HENGE_LEFT] = {MOVE_HIGHER_INCARNATION, MOVE_HIGHER_INCARNATION, MOVE_HIGHER_INCARNATION,
+                    MOVE_SAME_INCARNATION},
+};
+
+static bool is_legal(const struct member *member, const struct liveness *after) {
+    if (legal_moves[member->status][after->status] == MOVE_SAME_INCARNATION)
+        return true;
+    return after->generation > member->generation || after->version > member->version;
+}
+
+/* A suspicion belongs to one incarnation: a refuted or newly accused one starts from nothing. */
+static void follow_suspicion(struct membership *membership, uint32_t slot, bool is_same) {
+    struct slot *place = &membership->table.slots[slot];
+    bool is_suspect = membership->table.members[slot].status == HENGE_SUSPECT;
+    if (place->suspicion != NO_SLOT && !(is_suspect && is_same)) {
+        suspicion_end(&membership->suspicions, place->suspicion);
+        place->suspicion = NO_SLOT;
+    }
+    if (is_suspect && place->suspicion == NO_SLOT)
+        place->suspicion = suspicion_start(&membership->suspicions, slot, membership->now_ns);
+    if (membership->suspicions.count > 0)
+        membership->suspicions.next_ns = 0; /* a change of size or of an accuser moves all times */
+}
+
+/* THE one place where a member's state changes. Takes over `record` (NULL: the old one stays). */
+static void change(struct membership *membership, uint32_t slot, bool is_new,
+                   const struct liveness *after, struct record *record) {
+    struct table *table = &membership->table;
+    struct member *member = &table->members[slot];
+    struct member_change report = {
+        .slot = slot, .is_new = is_new, .before_status = member->status, .status = after->status};
+    uint64_t fingerprint = table->fingerprint;
+    bool is_same =
+        !is_new && member->generation == after->generation && member->version == after->version;
+    if (!is_new) {
+        ASSERT(slot == 0 || is_legal(member, after));
+        report.generation_changed = member->generation != after->generation;
+        report.payload_changed = record != NULL;
+        table_counted_out(table, slot);
+    }
+    struct record *replaced = record != NULL ? member->record : NULL;
+    if (record != NULL)
+        member->record = record;
+    if (is_new || member->status != after->status || report.generation_changed)
+        member->status_since_ns = membership->now_ns;
+    member->generation = after->generation;
+    member->version = after->version;
+    member->status = after->status;
+    table_counted_in(table, slot);
+    if (table->fingerprint != fingerprint)
+        table->fingerprint_since_ns = membership->now_ns;
+    follow_suspicion(membership, slot, is_same);
+    if (after->status >= HENGE_DEAD) {
+        uint64_t forget_ns = membership->now_ns + membership->settings.dead_shown_ns;
+        membership->forget_ns =
+            forget_ns < membership->forget_ns ? forget_ns : membership->forget_ns;
+    }
+    if (membership->observer.on_change != NULL)
+        membership->observer.on_change(membership->observer.context, &report);
+    record_release(membership->store, replaced);
+}
+
+static bool add_accusers(struct membership *membership, uint32_t slot,
+                         const struct update *update) {
+    uint32_t id = membership->table.slots[slot].suspicion;
+    bool is_news = false;
+    for (size_t i = 0; i < update->accusers_count; i++)
+        if (update->accusers[i] != update->name_hash)
+            is_news |= suspicion_add(&membership->suspicions, id, update->accusers[i]);
+    return is_news;
+}
+
+bool merge_is_sane(const struct membership *membership, uint64_t generation) {
+    uint64_t elapsed_ms = (membership->now_ns - membership->created_ns) / NS_PER_MS;
+    uint64_t clock_ms = membership->settings.wall_ms + elapsed_ms;
+    uint64_t highest = membership->table.highest_generation;
+    return generation <= (clock_ms > highest ? clock_ms : highest) + GENERATION_AHEAD_MAX_MS;
+}
+
+static struct payload_key payload_of_update(const struct update *update,
+                                            const struct record_fields *fields) {
+    if (fields == NULL)
+        return (struct payload_key){0};
+    return (struct payload_key){fields->generation, fields->payload_version, update->encoded,
+                                update->encoded_bytes};
+}
+
+static struct payload_key payload_of_record(const struct record *record) {
+    return (struct payload_key){record->generation, record->payload_version, record->encoded,
+                                record->encoded_bytes};
+}
+
+static struct merge_result refused(struct membership *membership, uint32_t slot) {
+    membership->counters.updates_refused++;
+    return (struct merge_result){.outcome = MERGE_REFUSED, .slot = slot};
+}
+
+/* DEAD or LEFT about somebody unknown: remembered, so that older hearsay does not admit him. */
+static struct merge_result merge_tombstone(struct membership *membership,
+                                           const struct update *update, enum merge_origin origin) {
+    struct henge_address dropped;
+    tombstones_put(&membership->tombstones, update->name_hash, &update->liveness, NULL,
+                   origin == MERGE_SYNC, membership->now_ns, &dropped);
+    contact_former_add(&membership->contact, &dropped);
+    if (update->liveness.generation > membership->table.highest_generation)
+        membership->table.highest_generation = update->liveness.generation;
+    return (struct merge_result){.outcome = MERGE_NEWS, .slot = NO_SLOT, .is_tombstone = true};
+}
+
+static struct merge_result merge_unknown(struct membership *membership, const struct update *update,
+                                         const struct record_fields *fields,
+                                         enum merge_origin origin) {
+    const struct tombstone *stone = tombstones_find(&membership->tombstones, update->name_hash);
+    if (stone != NULL) {
+        int order = liveness_compare(&update->liveness, &stone->liveness);
+        if (order <= 0)
+            return (struct merge_result){.outcome = order == 0 ? MERGE_SAME : MERGE_BEHIND,
+                                         .slot = NO_SLOT};
+    }
+    if (update->liveness.status >= HENGE_DEAD)
+        return merge_tombstone(membership, update, origin);
+    if (fields == NULL)
+        return refused(membership, NO_SLOT);
+    if (update->liveness.status == HENGE_SUSPECT && !suspicions_reserve(&membership->suspicions))
+        return refused(membership, NO_SLOT);
+    struct record *record = record_store_get(membership->store, fields);
+    if (record == NULL)
+        return refused(membership, NO_SLOT);
+    uint32_t slot = table_take(&membership->table, update->name_hash);
+    if (slot == NO_SLOT) {
+        record_release(membership->store, record);
+        return refused(membership, NO_SLOT);
+    }
+    tombstones_remove(&membership->tombstones, update->name_hash);
+    change(membership, slot, true, &update->liveness, record);
+    if (update->liveness.status == HENGE_SUSPECT)
+        (void)add_accusers(membership, slot, update);
+    return (struct merge_result){
+        .outcome = MERGE_NEWS, .slot = slot, .is_new = true, .payload_news = true};
+}
+
+/* A peer's table says DEAD of one that is held to live: at most an accusation, the peer being the
+ * accuser. (Of an older incarnation than the peer's it is the truth all the same.) */
+static bool turn_into_accusation(const struct member *member, struct update *update,
+                                 uint64_t speaker) {
+    if (update->liveness.status != HENGE_DEAD || member->status >= HENGE_DEAD ||
+        update->liveness.generation != member->generation)
+        return false;
+    update->liveness.status = HENGE_SUSPECT;
+    update->accusers_count = 1;
+    update->accusers[0] = speaker;
+    return true;
+}
+
+static struct merge_result merge_known(struct membership *membership, uint32_t slot,
+                                       const struct update *update,
+                                       const struct record_fields *fields) {
+    struct member *member = &membership->table.members[slot];
+    struct belief held = {.liveness = {member->generation, member->version, member->status},
+                          .payload = payload_of_record(member->record)};
+    struct belief heard = {.liveness = update->liveness,
+                           .payload = payload_of_update(update, fields)};
+    if (fields != NULL && (fields->name_bytes != strlen(member->record->name) ||
+                           memcmp(fields->name, member->record->name, fields->name_bytes) != 0))
+        return refused(membership, slot); /* another name with the same hash */
+    struct belief after = belief_merge(&held, &heard);
+    int order = liveness_compare(&heard.liveness, &held.liveness);
+    struct merge_result result = {.slot = slot};
+    result.payload_news = payload_compare(&after.payload, &held.payload) != 0;
+    if (order <= 0 && !result.payload_news) {
+        bool joins = order == 0 && member->status == HENGE_SUSPECT;
+        if (joins && add_accusers(membership, slot, update))
+            result.outcome = MERGE_NEWS;
+        else
+            result.outcome = order < 0 ? MERGE_BEHIND : MERGE_SAME;
+        return result;
+    }
+    if (!belief_is_admissible(&after) ||
+        (after.liveness.status == HENGE_SUSPECT && !suspicions_reserve(&membership->suspicions)))
+        return refused(membership, slot);
+    struct record *record = NULL;
+    if (result.payload_news && (record = record_store_get(membership->store, fields)) == NULL)
+        return refused(membership, slot);
+    result.outcome = MERGE_NEWS;
+    result.is_revived = member->status >= HENGE_DEAD && after.liveness.status < HENGE_DEAD;
+    change(membership, slot, false, &after.liveness, record);
+    if (order >= 0 && after.liveness.status == HENGE_SUSPECT)
+        (void)add_accusers(membership, slot, update);
+    return result;
+}
+
+struct merge_result merge_update(struct membership *membership, const struct update *update,
+                                 const struct record_fields *fields, enum merge_origin origin,
+                                 uint64_t speaker) {
+    if (!merge_is_sane(membership, update->liveness.generation))
+        return refused(membership, NO_SLOT);
+    uint32_t slot = table_find(&membership->table, update->name_hash);
+    if (slot == NO_SLOT)
+        return merge_unknown(membership, update, fields, origin);
+    ASSERT(slot != 0);
+    struct update heard = *update;
+    bool is_accusation = origin == MERGE_SYNC &&
+                         turn_into_accusation(&membership->table.members[slot], &heard, speaker);
+    struct merge_result result = merge_known(membership, slot, &heard, fields);
+    result.is_accusation = is_accusation && result.outcome == MERGE_NEWS;
+    return result;
+}
+
+void merge_self(struct membership *membership, const struct liveness *liveness,
+                struct record *record) {
+    change(membership, 0, membership->table.members[0].record == NULL, liveness, record);
+}
+
+void merge_forget(struct membership *membership, uint32_t slot) {
+    struct table *table = &membership->table;
+    struct member *member = &table->members[slot];
+    struct liveness liveness = {member->generation, member->version, member->status};
+    ASSERT(slot != 0 && member->status >= HENGE_DEAD);
+    struct member_change report = {.slot = slot,
+                                   .is_forgotten = true,
+                                   .before_status = member->status,
+                                   .status = member->status};
+    struct henge_address dropped;
+    tombstones_put(&membership->tombstones, member->record->name_hash, &liveness,
+                   &member->record->address, false, membership->now_ns, &dropped);
+    contact_former_add(&membership->contact, &dropped);
+    gossip_drop(&membership->gossip, slot);
+    if (membership->observer.on_change != NULL)
+        membership->observer.on_change(membership->observer.context, &report);
+    struct record *record = member->record;
+    table->statuses[member->status]--;
+    table_forget(table, slot);
+    record_release(membership->store, record);
+}
+
+struct update merge_update_of(const struct membership *membership, uint32_t slot, bool is_full) {
+    const struct member *member = &membership->table.members[slot];
+    struct update update = {.name_hash = member->record->name_hash,
+                            .liveness = {member->generation, member->version, member->status}};
+    /* A verdict about a generation whose record never came has only an older one beside it. */
+    if (is_full && member->record->generation == member->generation) {
+        update.encoded = member->record->encoded;
+        update.encoded_bytes = member->record->encoded_bytes;
+    }
+    uint32_t id = membership->table.slots[slot].suspicion;
+    if (id != NO_SLOT) {
+        const struct suspicion *suspicion = &membership->suspicions.entries[id];
+        update.accusers_count = suspicion->accusers_count;
+        memcpy(update.accusers, suspicion->accusers, sizeof update.accusers);
+    }
+    return update;
+}

@@ -1,0 +1,183 @@
+/* membership/orders.c - the smaller doors of membership.h: the detector's findings, streams, the
+ * owner's orders, and looking. */
+#include "core/base/assert.h"
+#include "membership/membership.h"
+#include "membership/state.h"
+
+bool membership_wants_horizon(const struct membership *membership) {
+    return membership->suspicions.is_horizon_wanted && membership->leave.state != LEAVE_DONE;
+}
+
+void membership_paused(struct membership *membership, uint64_t gap_ns) {
+    suspicions_shift(&membership->suspicions, gap_ns);
+}
+
+/* The member, if it is still the incarnation that the detector speaks of. */
+static struct member *member_of(struct membership *membership, uint32_t slot, uint64_t generation) {
+    if (slot == 0 || slot >= membership->table.count)
+        return NULL;
+    struct member *member = &membership->table.members[slot];
+    return member->record != NULL && member->generation == generation ? member : NULL;
+}
+
+static struct merge_result merge_status(struct membership *membership, const struct member *member,
+                                        uint32_t version, uint8_t status) {
+    struct update update = {.name_hash = member->record->name_hash,
+                            .liveness = {member->generation, version, status}};
+    if (status == HENGE_SUSPECT) {
+        update.accusers_count = 1;
+        update.accusers[0] = membership->name_hash;
+    }
+    struct merge_result result =
+        merge_update(membership, &update, NULL, MERGE_LOCAL, membership->name_hash);
+    return result;
+}
+
+void membership_probe_failed(struct membership *membership, uint32_t slot, uint64_t generation,
+                             uint32_t version, uint64_t now_ns) {
+    membership->now_ns = now_ns;
+    const struct member *member = member_of(membership, slot, generation);
+    if (member == NULL || member->version != version || member->status >= HENGE_DEAD ||
+        membership->table.members[0].status == HENGE_LEFT)
+        return;
+    bool starts = member->status == HENGE_ALIVE;
+    if (!suspicions_spend(&membership->suspicions, membership->settings.probe_period_ns, now_ns))
+        return;
+    struct merge_result result = merge_status(membership, member, version, HENGE_SUSPECT);
+    if (starts && result.outcome == MERGE_NEWS)
+        membership->counters.accusations++;
+    gossip_news(membership, &result);
+}
+
+void membership_peer_alive(struct membership *membership, uint32_t slot, uint64_t generation,
+                           uint32_t version, uint64_t now_ns) {
+    membership->now_ns = now_ns;
+    if (slot == 0 || slot >= membership->table.count)
+        return;
+    const struct member *member = &membership->table.members[slot];
+    if (member->record == NULL || generation < member->generation)
+        return;
+    if (generation > member->generation) {
+        sync_want(membership, slot); /* a new generation is believed with its payload only */
+        return;
+    }
+    /* Pings say nothing of leaving: a departure in the same generation stands. */
+    if (version <= member->version || member->status == HENGE_LEFT)
+        return;
+    bool was_doubted = member->status != HENGE_ALIVE;
+    struct merge_result result = merge_status(membership, member, version, HENGE_ALIVE);
+    if (was_doubted)
+        gossip_news(membership, &result); /* else it spreads its own new version itself */
+}
+
+void membership_not_me(struct membership *membership, uint32_t slot, uint64_t generation,
+                       uint64_t now_ns) {
+    membership->now_ns = now_ns;
+    const struct member *member = member_of(membership, slot, generation);
+    if (member == NULL || member->status >= HENGE_DEAD)
+        return;
+    struct merge_result result = merge_status(membership, member, member->version, HENGE_DEAD);
+    membership->counters.verdicts += result.outcome == MERGE_NEWS;
+    gossip_news(membership, &result);
+}
+
+void membership_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
+                                 uint64_t age_ns, uint64_t now_ns) {
+    membership->now_ns = now_ns;
+    if (slot == 0 || slot >= membership->table.count ||
+        membership->table.members[slot].record == NULL)
+        return;
+    sync_peer_fingerprint(membership, slot, fingerprint, age_ns);
+}
+
+void membership_self_version(struct membership *membership, uint64_t generation, uint32_t version,
+                             uint64_t now_ns) {
+    membership->now_ns = now_ns;
+    self_version(membership, generation, version);
+}
+
+void membership_script_done(struct membership *membership, uint64_t script_token) {
+    script_done(&membership->scripts, script_token);
+}
+
+void membership_stream_ended(struct membership *membership, uint64_t request_token, bool failed,
+                             uint64_t now_ns) {
+    membership->now_ns = now_ns;
+    pull_stream_ended(membership, request_token, failed);
+}
+
+void membership_join(struct membership *membership, const struct henge_address *seeds, size_t count,
+                     uint64_t now_ns) {
+    membership->now_ns = now_ns;
+    join_start(membership, seeds, count);
+}
+
+enum membership_join_state membership_join_state(const struct membership *membership) {
+    return membership->join.state;
+}
+
+const char *membership_join_reason(const struct membership *membership) {
+    return membership->join.reason;
+}
+
+void membership_leave(struct membership *membership, uint64_t now_ns, uint64_t deadline_ns) {
+    membership->now_ns = now_ns;
+    leave_start(membership, deadline_ns);
+}
+
+enum membership_leave_state membership_leave_state(const struct membership *membership) {
+    return membership->leave.state;
+}
+
+uint32_t membership_leave_acks(const struct membership *membership) {
+    return membership->leave.acks;
+}
+
+enum henge_status membership_set_payload(struct membership *membership,
+                                         const struct record_fields *fields, uint64_t now_ns) {
+    membership->now_ns = now_ns;
+    return self_set_payload(membership, fields);
+}
+
+uint32_t membership_slots(const struct membership *membership) {
+    return membership->table.count;
+}
+
+const struct member *membership_member(const struct membership *membership, uint32_t slot) {
+    ASSERT(slot < membership->table.count);
+    return &membership->table.members[slot];
+}
+
+uint64_t membership_fingerprint(const struct membership *membership) {
+    return membership->table.fingerprint;
+}
+
+uint64_t membership_fingerprint_since(const struct membership *membership) {
+    return membership->table.fingerprint_since_ns;
+}
+
+bool membership_is_suspecting(const struct membership *membership) {
+    return membership->suspicions.count > 0;
+}
+
+uint64_t membership_dissemination_bound_ns(const struct membership *membership) {
+    return gossip_bound_ns(membership);
+}
+
+uint64_t membership_suspicion_min_ns(const struct membership *membership) {
+    return suspicion_min_ns(membership);
+}
+
+void membership_slot_free(struct membership *membership, uint32_t slot) {
+    table_slot_free(&membership->table, slot);
+}
+
+void membership_counters_get(const struct membership *membership, struct membership_counters *out) {
+    const struct table *table = &membership->table;
+    *out = membership->counters;
+    out->alive = table->statuses[HENGE_ALIVE];
+    out->suspect = table->statuses[HENGE_SUSPECT];
+    out->dead = table->statuses[HENGE_DEAD];
+    out->left = table->statuses[HENGE_LEFT];
+    out->agreement_permille = sync_agreement_permille(membership);
+}

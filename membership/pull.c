@@ -1,0 +1,297 @@
+/* membership/pull.c - see pull.h. */
+#include "membership/pull.h"
+#include "core/base/assert.h"
+#include "membership/snapshot.h"
+#include "membership/state.h"
+#include <string.h>
+
+#define PULL_TIMEOUT_NS (15 * NS_PER_S) /* beyond the stream layer's own limits */
+#define PULL_GRACE_NS NS_PER_S          /* messages still queued when the stream's end is told */
+
+static size_t put_short_answer(uint8_t *message, size_t room, const struct message_head *head,
+                               uint32_t request_id, uint8_t flags) {
+    struct bytes_writer writer = bytes_writer_of(message, room);
+    struct wire_records records = {.request_id = request_id, .flags = flags};
+    message_head_put(&writer, head);
+    wire_records_put(&writer, &records);
+    ASSERT(!writer.failed);
+    return bytes_written(&writer);
+}
+
+void pulls_init(struct pulls *pulls, uint64_t name_hash, uint64_t generation) {
+    struct message_head head = {MESSAGE_RECORDS, name_hash, generation};
+    size_t bytes = put_short_answer(pulls->busy + 2, sizeof pulls->busy - 2, &head, 0,
+                                    RECORDS_BUSY | RECORDS_LAST);
+    struct bytes_writer writer = bytes_writer_of(pulls->busy, 2);
+    bytes_put_u16(&writer, (uint16_t)bytes);
+}
+
+bool pull_is_active(const struct membership *membership, enum pull_purpose purpose) {
+    const struct pull *pull = &membership->sync.pulls.streams[purpose];
+    return pull->is_active && membership->now_ns < pull->timeout_ns;
+}
+
+static struct wire_pull new_request(struct membership *membership, uint64_t buckets) {
+    struct pulls *pulls = &membership->sync.pulls;
+    if (++pulls->last_request_id == 0)
+        pulls->last_request_id = 1; /* 0 is for records that nobody asked for */
+    return (struct wire_pull){.request_id = pulls->last_request_id, .buckets = buckets};
+}
+
+void pull_by_datagram(struct membership *membership, const struct henge_address *address,
+                      uint64_t generation, uint64_t buckets, struct outbox *outbox) {
+    struct pulls *pulls = &membership->sync.pulls;
+    if (!token_bucket_take(&membership->replies, membership->now_ns))
+        return;
+    struct bytes_writer writer = message_begin(membership, outbox, MESSAGE_PULL);
+    if (writer.start == NULL)
+        return;
+    struct wire_pull pull = new_request(membership, buckets);
+    pulls->asked[pulls->asked_next] = pull;
+    pulls->asked_next = (pulls->asked_next + 1) % RECORDS_DATAGRAMS_MAX;
+    wire_pull_put(&writer, &pull);
+    (void)message_commit(outbox, &writer, address, generation);
+}
+
+/* A script of one message. */
+static struct script *pull_script(struct membership *membership, const struct wire_pull *pull) {
+    enum { BYTES = MESSAGE_HEAD_BYTES + WIRE_PULL_BYTES };
+    struct script *script = script_take(&membership->scripts, 2 + BYTES);
+    if (script == NULL)
+        return NULL;
+    struct bytes_writer writer = bytes_writer_of(script->bytes, 2 + BYTES);
+    struct message_head head = {MESSAGE_PULL, membership->name_hash,
+                                membership->table.members[0].generation};
+    bytes_put_u16(&writer, BYTES);
+    message_head_put(&writer, &head);
+    wire_pull_put(&writer, pull);
+    ASSERT(!writer.failed);
+    script->size = bytes_written(&writer);
+    return script;
+}
+
+bool pull_by_stream(struct membership *membership, enum pull_purpose purpose,
+                    const struct henge_address *address, uint64_t generation, uint64_t buckets,
+                    struct outbox *outbox) {
+    for (size_t i = 0; i < PULL_PURPOSES; i++) {
+        const struct pull *other = &membership->sync.pulls.streams[i];
+        bool is_same_peer = memcmp(&other->address, address, sizeof *address) == 0;
+        if (pull_is_active(membership, (enum pull_purpose)i) && (i == purpose || is_same_peer))
+            return false; /* answers are told apart by where they come from */
+    }
+    struct wire_pull request = new_request(membership, buckets);
+    struct script *script = pull_script(membership, &request);
+    if (script == NULL)
+        return false;
+    struct packet_target target = {
+        .address = *address, .generation = generation, .lane = LANE_GOSSIP};
+    if (!outbox->stream_request(outbox->context, &target, script->bytes, script->size,
+                                script_token(&membership->scripts, script), request.request_id)) {
+        script_release(&membership->scripts, script);
+        return false;
+    }
+    struct pull *pull = &membership->sync.pulls.streams[purpose];
+    *pull = (struct pull){.is_active = true,
+                          .request_id = request.request_id,
+                          .address = *address,
+                          .timeout_ns = membership->now_ns + PULL_TIMEOUT_NS};
+    return true;
+}
+
+/* Answering. */
+
+static void send_message(struct outbox *outbox, const struct delivery *delivery,
+                         const uint8_t *message, size_t bytes) {
+    size_t capacity = 0;
+    uint8_t *room = outbox->begin(outbox->context, &capacity);
+    if (room == NULL)
+        return;
+    struct packet_target target = {.address = delivery->source->address,
+                                   .generation = delivery->head.source_generation,
+                                   .lane = LANE_GOSSIP};
+    if (bytes <= capacity)
+        memcpy(room, message, bytes);
+    outbox->commit(outbox->context, &target, bytes <= capacity ? bytes : 0);
+}
+
+/* Everything in a few datagrams; false when it is more than that (nothing was sent). */
+static bool answer_by_datagram(struct membership *membership, const struct delivery *delivery,
+                               const struct wire_pull *pull, uint64_t changed_after) {
+    uint8_t messages[RECORDS_DATAGRAMS_MAX][MESSAGE_BYTES_MAX];
+    size_t bytes[RECORDS_DATAGRAMS_MAX];
+    size_t room = membership->settings.payload_bytes_max;
+    room = room > MESSAGE_BYTES_MAX ? MESSAGE_BYTES_MAX : room;
+    struct snapshot snapshot;
+    snapshot_start(&snapshot, membership, pull->buckets, changed_after);
+    uint16_t parts = 0;
+    do {
+        if (parts == RECORDS_DATAGRAMS_MAX)
+            return false;
+        bytes[parts] = snapshot_message(&snapshot, messages[parts], room, pull->request_id, parts);
+        parts++;
+    } while (snapshot.has_next);
+    for (uint16_t i = 0; i < parts; i++)
+        if (token_bucket_take(&membership->replies, membership->now_ns))
+            send_message(delivery->outbox, delivery, messages[i], bytes[i]);
+    return true;
+}
+
+/* Many joiners share one script, so it cannot bear a request id: a stream has only one request. */
+static struct script *build_script(struct membership *membership, uint64_t buckets) {
+    size_t room = membership->settings.payload_bytes_max;
+    room = room > MESSAGE_BYTES_MAX ? MESSAGE_BYTES_MAX : room;
+    size_t total = snapshot_script_bytes(membership, buckets, room);
+    struct script *script = script_take(&membership->scripts, total);
+    if (script == NULL)
+        return NULL;
+    struct snapshot snapshot;
+    snapshot_start(&snapshot, membership, buckets, 0);
+    uint16_t part = 0;
+    do {
+        uint8_t message[MESSAGE_BYTES_MAX];
+        size_t bytes = snapshot_message(&snapshot, message, room, 0, part++);
+        struct bytes_writer writer =
+            bytes_writer_of(script->bytes + script->size, total - script->size);
+        bytes_put_u16(&writer, (uint16_t)bytes);
+        bytes_put(&writer, message, bytes);
+        ASSERT(!writer.failed);
+        script->size += bytes_written(&writer);
+    } while (snapshot.has_next);
+    return script;
+}
+
+/* The kept snapshot, with what changed since sent as datagrams; a new one when that is too much.
+ * NULL: no script to be had. One reference is the caller's. */
+static struct script *answer_script(struct membership *membership, const struct delivery *delivery,
+                                    const struct wire_pull *pull) {
+    struct scripts *scripts = &membership->scripts;
+    if (pull->buckets != SNAPSHOT_ALL_BUCKETS)
+        return build_script(membership, pull->buckets);
+    scripts_step(scripts, membership->now_ns);
+    if (scripts->shared != NO_SLOT) {
+        struct wire_pull changes = {.request_id = 0, .buckets = SNAPSHOT_ALL_BUCKETS};
+        if (scripts->shared_changes == membership->table.changes ||
+            answer_by_datagram(membership, delivery, &changes, scripts->shared_changes)) {
+            struct script *shared = &scripts->entries[scripts->shared];
+            shared->references++;
+            return shared;
+        }
+    }
+    struct script *script = build_script(membership, SNAPSHOT_ALL_BUCKETS);
+    if (script != NULL)
+        script_share(scripts, script, membership->table.changes, membership->now_ns);
+    return script;
+}
+
+static void answer_by_stream(struct membership *membership, const struct delivery *delivery,
+                             const struct wire_pull *pull) {
+    struct outbox *outbox = delivery->outbox;
+    uint32_t stream = delivery->source->stream;
+    struct script *script = answer_script(membership, delivery, pull);
+    if (script == NULL) {
+        /* Said with a message that needs no memory; token 0 is never waited for. */
+        (void)outbox->stream_answer(outbox->context, stream, membership->sync.pulls.busy,
+                                    sizeof membership->sync.pulls.busy, 0);
+        return;
+    }
+    if (!outbox->stream_answer(outbox->context, stream, script->bytes, script->size,
+                               script_token(&membership->scripts, script)))
+        script_release(&membership->scripts, script);
+}
+
+void pull_receive(struct membership *membership, struct delivery *delivery) {
+    struct wire_pull pull;
+    if (!wire_pull_get(&delivery->reader, &pull)) {
+        delivery_malformed(membership);
+        return;
+    }
+    delivery_trailing(membership, delivery);
+    if (delivery->source->stream != 0) {
+        answer_by_stream(membership, delivery, &pull);
+        return;
+    }
+    if (answer_by_datagram(membership, delivery, &pull, 0) ||
+        !token_bucket_take(&membership->replies, membership->now_ns))
+        return;
+    uint8_t message[MESSAGE_HEAD_BYTES + WIRE_RECORDS_BYTES];
+    struct message_head head = {MESSAGE_RECORDS, membership->name_hash,
+                                membership->table.members[0].generation};
+    size_t bytes = put_short_answer(message, sizeof message, &head, pull.request_id,
+                                    RECORDS_USE_STREAM | RECORDS_LAST);
+    send_message(delivery->outbox, delivery, message, bytes);
+}
+
+/* Being answered. */
+
+static void follow_by_stream(struct membership *membership, const struct delivery *delivery,
+                             uint32_t request_id) {
+    const struct pulls *pulls = &membership->sync.pulls;
+    for (size_t i = 0; i < RECORDS_DATAGRAMS_MAX; i++)
+        if (pulls->asked[i].request_id == request_id && request_id != 0) {
+            (void)pull_by_stream(membership, PULL_FOR_SYNC, &delivery->source->address,
+                                 delivery->head.source_generation, pulls->asked[i].buckets,
+                                 delivery->outbox);
+            return;
+        }
+}
+
+static void pull_over(struct membership *membership, enum pull_purpose purpose, bool is_whole) {
+    membership->sync.pulls.streams[purpose].is_active = false;
+    if (purpose == PULL_FOR_JOIN)
+        join_pull_over(membership, is_whole);
+}
+
+static void pull_part(struct membership *membership, const struct packet_source *source,
+                      const struct wire_records *records) {
+    for (size_t purpose = 0; purpose < PULL_PURPOSES; purpose++) {
+        struct pull *pull = &membership->sync.pulls.streams[purpose];
+        if (!pull_is_active(membership, (enum pull_purpose)purpose) ||
+            memcmp(&pull->address, &source->address, sizeof pull->address) != 0)
+            continue;
+        if (pull->stream == 0 && records->part == 0)
+            pull->stream = source->stream;
+        if (pull->stream != source->stream)
+            continue; /* of an earlier stream to the same peer */
+        if (records->part != pull->next_part++ || (records->flags & RECORDS_BUSY) != 0)
+            pull_over(membership, (enum pull_purpose)purpose, false);
+        else if ((records->flags & RECORDS_LAST) != 0)
+            pull_over(membership, (enum pull_purpose)purpose, true);
+        return;
+    }
+}
+
+void records_receive(struct membership *membership, struct delivery *delivery) {
+    struct wire_records records;
+    if (!wire_records_get(&delivery->reader, &records)) {
+        delivery_malformed(membership);
+        return;
+    }
+    if (!delivery_check(membership, delivery, records.count))
+        return;
+    struct update update;
+    struct record_fields fields;
+    for (uint32_t i = 0; i < records.count; i++) {
+        (void)wire_update_get(&delivery->reader, &update, &fields);
+        (void)hear(membership, &update, update.encoded != NULL ? &fields : NULL, MERGE_SYNC,
+                   delivery);
+    }
+    delivery_trailing(membership, delivery);
+    if (delivery->source->stream == 0) {
+        if ((records.flags & RECORDS_USE_STREAM) != 0)
+            follow_by_stream(membership, delivery, records.request_id);
+        return;
+    }
+    pull_part(membership, delivery->source, &records);
+}
+
+void pull_stream_ended(struct membership *membership, uint64_t request_token, bool failed) {
+    for (size_t purpose = 0; purpose < PULL_PURPOSES; purpose++) {
+        struct pull *pull = &membership->sync.pulls.streams[purpose];
+        if (!pull->is_active || pull->request_id != request_token)
+            continue;
+        if (failed)
+            pull_over(membership, (enum pull_purpose)purpose, false);
+        else if (pull->timeout_ns > membership->now_ns + PULL_GRACE_NS)
+            pull->timeout_ns = membership->now_ns + PULL_GRACE_NS;
+    }
+}

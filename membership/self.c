@@ -1,0 +1,206 @@
+/* membership/self.c - see self.h. */
+#include "membership/self.h"
+#include "membership/state.h"
+#include <string.h>
+
+static const struct member *self_member(const struct membership *membership) {
+    return &membership->table.members[0];
+}
+
+/* The speaker believed this node gone: it gets our word directly, not only by gossip. */
+static void correct(struct self *self, const struct henge_address *address) {
+    if (address->family == 0)
+        return;
+    for (uint32_t i = 0; i < self->corrections_count; i++)
+        if (memcmp(&self->corrections[i], address, sizeof *address) == 0)
+            return;
+    if (self->corrections_count < CORRECTIONS_MAX)
+        self->corrections[self->corrections_count++] = *address;
+}
+
+static struct merge_result accused(struct membership *membership, const struct liveness *heard,
+                                   const struct packet_source *source) {
+    struct self *self = &membership->self;
+    const struct member *own = self_member(membership);
+    struct merge_result result = {.outcome = MERGE_SAME, .slot = 0};
+    if (own->status == HENGE_LEFT)
+        return result;
+    correct(self, &source->address);
+    self->retry_ns = 0;
+    if (heard->version < own->version) {
+        self->corrections_due = true; /* refuted already: the speaker has not heard it */
+        return result;
+    }
+    if (heard->generation == self->passed.generation && heard->version <= self->passed.version)
+        return result;
+    if (!self->is_accused || liveness_compare(heard, &self->accusation) > 0)
+        self->accusation = *heard;
+    self->is_accused = true;
+    return result;
+}
+
+struct merge_result self_hear(struct membership *membership, const struct update *update,
+                              const struct record_fields *fields,
+                              const struct packet_source *source) {
+    struct self *self = &membership->self;
+    const struct member *own = self_member(membership);
+    const struct liveness *heard = &update->liveness;
+    struct merge_result result = {.outcome = MERGE_SAME, .slot = 0};
+    if (!merge_is_sane(membership, heard->generation)) {
+        membership->counters.updates_refused++;
+        result.outcome = MERGE_REFUSED;
+        return result;
+    }
+    if (heard->generation < own->generation) {
+        result.outcome = MERGE_BEHIND;
+        return result;
+    }
+    bool is_other_boot =
+        fields != NULL && memcmp(fields->boot_id, own->record->boot_id, RECORD_BOOT_BYTES) != 0;
+    if (heard->generation > own->generation || (is_other_boot && heard->status < HENGE_DEAD)) {
+        if (own->status == HENGE_LEFT)
+            return result; /* no concern of this incarnation any more */
+        correct(self, &source->address);
+        if (heard->generation > self->heard_generation)
+            self->heard_generation = heard->generation;
+        return result;
+    }
+    if (fields != NULL && fields->payload_version > own->record->payload_version &&
+        fields->payload_version < UINT32_MAX) {
+        self->heard_payload_version = fields->payload_version;
+        self->retry_ns = 0;
+    }
+    /* An equal or higher ALIVE is never answered: two nodes would refute each other for ever. */
+    return heard->status == HENGE_ALIVE ? result : accused(membership, heard, source);
+}
+
+static struct record *record_with(struct membership *membership,
+                                  const struct record_fields *changed, uint64_t generation,
+                                  uint32_t payload_version) {
+    const struct record *old = self_member(membership)->record;
+    struct record_fields fields;
+    if (changed != NULL)
+        fields = *changed;
+    else
+        record_fields_of(old, &fields);
+    if (fields.address.family == 0)
+        fields.address = old->address;
+    memcpy(fields.boot_id, old->boot_id, RECORD_BOOT_BYTES);
+    fields.generation = generation;
+    fields.payload_version = payload_version;
+    return record_store_get(membership->store, &fields);
+}
+
+bool self_raise_generation(struct membership *membership, uint64_t heard) {
+    const struct member *own = self_member(membership);
+    if (!merge_is_sane(membership, heard))
+        return false;
+    uint64_t generation = (heard > own->generation ? heard : own->generation) + 1;
+    struct record *record = record_with(membership, NULL, generation, 0);
+    if (record == NULL)
+        return false;
+    struct self *self = &membership->self;
+    self->is_accused = false;
+    self->heard_generation = 0;
+    self->adopted_ns = membership->now_ns;
+    self->has_adopted = true;
+    struct liveness liveness = {generation, 0, HENGE_ALIVE};
+    merge_self(membership, &liveness, record);
+    if (membership->observer.on_generation != NULL)
+        membership->observer.on_generation(membership->observer.context, generation);
+    gossip_own_news(membership);
+    self->corrections_due = self->corrections_count > 0;
+    self->retry_ns = 0;
+    return true;
+}
+
+void self_version(struct membership *membership, uint64_t generation, uint32_t version) {
+    const struct member *own = self_member(membership);
+    if (generation != own->generation || version <= own->version)
+        return;
+    if (version >= VERSION_MAX && self_raise_generation(membership, own->generation))
+        return;
+    struct liveness liveness = {generation, version, own->status};
+    merge_self(membership, &liveness, NULL);
+    if (membership->self.is_accused && membership->self.accusation.version < version)
+        membership->self.is_accused = false;
+    membership->self.corrections_due = membership->self.corrections_count > 0;
+    membership->self.retry_ns = 0;
+    gossip_own_news(membership);
+}
+
+enum henge_status self_set_payload(struct membership *membership,
+                                   const struct record_fields *fields) {
+    const struct member *own = self_member(membership);
+    if (fields->name_bytes != strlen(own->record->name) ||
+        memcmp(fields->name, own->record->name, fields->name_bytes) != 0)
+        return HENGE_INVALID;
+    struct record_fields checked = *fields;
+    if (checked.address.family == 0)
+        checked.address = own->record->address;
+    if (record_fields_check(&checked) != NULL)
+        return HENGE_INVALID;
+    uint32_t version = own->record->payload_version;
+    if (membership->self.heard_payload_version > version)
+        version = membership->self.heard_payload_version;
+    struct record *record = record_with(membership, &checked, own->generation, version + 1);
+    if (record == NULL)
+        return HENGE_NO_MEMORY;
+    membership->self.heard_payload_version = 0;
+    struct liveness liveness = {own->generation, own->version, own->status};
+    merge_self(membership, &liveness, record);
+    gossip_own_news(membership);
+    return HENGE_OK;
+}
+
+static uint64_t adoption_time(const struct membership *membership) {
+    const struct self *self = &membership->self;
+    if (self->heard_generation == 0)
+        return TIME_NEVER;
+    return self->has_adopted ? self->adopted_ns + GENERATION_ADOPT_NS : 0;
+}
+
+static void send_corrections(struct membership *membership, struct outbox *outbox) {
+    struct self *self = &membership->self;
+    struct update own = merge_update_of(membership, 0, true);
+    while (self->corrections_count > 0) {
+        if (!token_bucket_take(&membership->replies, membership->now_ns) ||
+            !gossip_tell(membership, &own, &self->corrections[self->corrections_count - 1], outbox))
+            return;
+        self->corrections_count--;
+    }
+    self->corrections_due = false;
+}
+
+void self_step(struct membership *membership, struct outbox *outbox) {
+    struct self *self = &membership->self;
+    uint64_t own_generation = self_member(membership)->generation;
+    if (self->heard_generation != 0 && self->heard_generation < own_generation)
+        self->heard_generation = 0;
+    if (adoption_time(membership) <= membership->now_ns)
+        (void)self_raise_generation(membership, self->heard_generation);
+    if (self->heard_payload_version > self_member(membership)->record->payload_version) {
+        struct record_fields fields;
+        record_fields_of(self_member(membership)->record, &fields);
+        (void)self_set_payload(membership, &fields);
+    }
+    if (self->is_accused && membership->observer.on_accused != NULL &&
+        membership->observer.on_accused(membership->observer.context, self->accusation.generation,
+                                        self->accusation.version)) {
+        self->is_accused = false;
+        self->passed = self->accusation;
+    }
+    if (self->corrections_due)
+        send_corrections(membership, outbox);
+    self->retry_ns = membership->now_ns + RETRY_NS;
+}
+
+uint64_t self_deadline(const struct membership *membership) {
+    const struct self *self = &membership->self;
+    uint64_t deadline = adoption_time(membership);
+    bool is_waiting =
+        self->is_accused || self->corrections_due ||
+        self->heard_payload_version > self_member(membership)->record->payload_version;
+    uint64_t retry_ns = self->retry_ns;
+    return is_waiting && retry_ns < deadline ? retry_ns : deadline;
+}

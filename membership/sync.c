@@ -1,0 +1,153 @@
+/* membership/sync.c - see sync.h. */
+#include "membership/sync.h"
+#include "membership/snapshot.h"
+#include "membership/state.h"
+
+void sync_init(struct sync *sync) {
+    *sync = (struct sync){.wanted_slot = NO_SLOT, .random_due_ns = TIME_NEVER};
+}
+
+static void report_put(struct membership *membership, uint32_t slot, uint64_t fingerprint,
+                       uint64_t age_ns) {
+    struct sync *sync = &membership->sync;
+    uint64_t now_ns = membership->now_ns;
+    struct peer_report report = {.fingerprint = fingerprint,
+                                 .since_ns = age_ns < now_ns ? now_ns - age_ns : 0,
+                                 .heard_ns = now_ns,
+                                 .slot = slot};
+    for (uint32_t i = 0; i < sync->reports_count; i++)
+        if (sync->reports[i].slot == slot) {
+            sync->reports[i] = report;
+            return;
+        }
+    sync->reports[sync->reports_next] = report;
+    sync->reports_next = (sync->reports_next + 1) % PEER_REPORTS_MAX;
+    if (sync->reports_count < PEER_REPORTS_MAX)
+        sync->reports_count++;
+}
+
+void sync_want(struct membership *membership, uint32_t slot) {
+    membership->sync.wanted_slot = slot;
+}
+
+void sync_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
+                           uint64_t age_ns) {
+    const struct table *table = &membership->table;
+    report_put(membership, slot, fingerprint, age_ns);
+    if (fingerprint == table->fingerprint || membership->sync.wanted_slot != NO_SLOT)
+        return;
+    uint64_t bound_ns = gossip_bound_ns(membership);
+    if (age_ns > bound_ns && membership->now_ns - table->fingerprint_since_ns > bound_ns)
+        sync_want(membership, slot);
+}
+
+uint32_t sync_agreement_permille(const struct membership *membership) {
+    const struct sync *sync = &membership->sync;
+    uint64_t now_ns = membership->now_ns;
+    uint64_t recent_ns = PEER_REPORT_PERIODS * membership->settings.probe_period_ns;
+    uint64_t bound_ns = gossip_bound_ns(membership);
+    uint32_t heard = 0, agreeing = 0;
+    for (uint32_t i = 0; i < sync->reports_count; i++) {
+        const struct peer_report *report = &sync->reports[i];
+        if (now_ns - report->heard_ns > recent_ns || now_ns - report->since_ns <= bound_ns)
+            continue;
+        heard++;
+        agreeing += report->fingerprint == membership->table.fingerprint;
+    }
+    return heard == 0 ? 1000 : agreeing * 1000 / heard;
+}
+
+bool sync_send(struct membership *membership, const struct henge_address *address,
+               uint64_t generation, uint8_t flags, struct outbox *outbox) {
+    struct bytes_writer writer = message_begin(membership, outbox, MESSAGE_SYNC);
+    if (writer.start == NULL)
+        return false;
+    struct wire_sync sync = {.flags = flags,
+                             .ring_parameters = membership->settings.ring_parameters,
+                             .fingerprint = membership->table.fingerprint};
+    for (uint32_t i = 0; i < SYNC_BUCKETS; i++)
+        sync.sums[i] = table_sum_folded(&membership->table, i);
+    wire_sync_put(&writer, &sync);
+    if ((flags & SYNC_IS_ANSWER) == 0)
+        membership->counters.syncs_started++;
+    return message_commit(outbox, &writer, address, generation);
+}
+
+/* Folded sums may hide a difference (one in 2^32) that the fingerprint shows: then all is pulled.
+ */
+static uint64_t buckets_that_differ(const struct membership *membership,
+                                    const struct wire_sync *heard) {
+    uint64_t buckets = 0;
+    for (uint32_t i = 0; i < SYNC_BUCKETS; i++)
+        if (heard->sums[i] != table_sum_folded(&membership->table, i))
+            buckets |= UINT64_C(1) << i;
+    bool differs = heard->fingerprint != membership->table.fingerprint;
+    return buckets == 0 && differs ? SNAPSHOT_ALL_BUCKETS : buckets;
+}
+
+void sync_receive(struct membership *membership, struct delivery *delivery) {
+    struct wire_sync heard;
+    if (!wire_sync_get(&delivery->reader, &heard)) {
+        delivery_malformed(membership);
+        return;
+    }
+    delivery_trailing(membership, delivery);
+    if (heard.ring_parameters != membership->settings.ring_parameters) {
+        membership->counters.misdirected++; /* a cluster that must not become one with ours */
+        return;
+    }
+    const struct packet_source *source = delivery->source;
+    if (source->stream != 0)
+        return;
+    if ((heard.flags & SYNC_IS_ANSWER) == 0 &&
+        token_bucket_take(&membership->replies, membership->now_ns))
+        (void)sync_send(membership, &source->address, delivery->head.source_generation,
+                        SYNC_IS_ANSWER, delivery->outbox);
+    uint64_t buckets = buckets_that_differ(membership, &heard);
+    if (buckets != 0 && membership->table.members[0].status != HENGE_LEFT)
+        pull_by_datagram(membership, &source->address, delivery->head.source_generation, buckets,
+                         delivery->outbox);
+}
+
+static uint64_t random_interval(struct membership *membership) {
+    uint64_t mean_ns = SYNC_PERIODS_RANDOM * membership->settings.probe_period_ns;
+    return mean_ns / 2 + random_below(&membership->random, mean_ns + 1);
+}
+
+static void send_to_member(struct membership *membership, uint32_t slot, struct outbox *outbox) {
+    const struct member *member = &membership->table.members[slot];
+    membership->sync.earliest_ns = membership->now_ns + SYNC_INTERVAL_NS;
+    /* Generation 0: it is to be heard also by an incarnation that is not known here yet. */
+    (void)sync_send(membership, &member->record->address, 0, 0, outbox);
+}
+
+void sync_step(struct membership *membership, struct outbox *outbox) {
+    struct sync *sync = &membership->sync;
+    if (membership->table.live_count == 0) {
+        sync->random_due_ns = TIME_NEVER;
+        sync->wanted_slot = NO_SLOT;
+        return;
+    }
+    if (sync->random_due_ns == TIME_NEVER)
+        sync->random_due_ns = membership->now_ns + random_interval(membership);
+    if (sync->random_due_ns <= membership->now_ns) {
+        sync->random_due_ns = membership->now_ns + random_interval(membership);
+        uint32_t slot;
+        if (sync->wanted_slot == NO_SLOT &&
+            table_pick(&membership->table, &membership->random, &slot, 1) == 1)
+            sync->wanted_slot = slot;
+    }
+    if (sync->wanted_slot == NO_SLOT || sync->earliest_ns > membership->now_ns)
+        return;
+    uint32_t slot = sync->wanted_slot;
+    sync->wanted_slot = NO_SLOT;
+    if (membership->table.members[slot].record != NULL)
+        send_to_member(membership, slot, outbox);
+}
+
+uint64_t sync_deadline(const struct membership *membership) {
+    const struct sync *sync = &membership->sync;
+    if (sync->wanted_slot != NO_SLOT && sync->earliest_ns < sync->random_due_ns)
+        return sync->earliest_ns;
+    return sync->random_due_ns;
+}

@@ -1,0 +1,46 @@
+/* membership/sync.h - repair by difference: fingerprints, SYNC, and agreement.
+ *
+ * When a peer's fingerprint and ours differ although both are older than the dissemination bound,
+ * bucket sums are exchanged (SYNC, answered once) and each side pulls the buckets that differ
+ * (pull.h). Besides, one random member now and then, whatever the fingerprints say. */
+#ifndef MEMBERSHIP_SYNC_H
+#define MEMBERSHIP_SYNC_H
+
+#include "membership/limits.h"
+#include "membership/outbox.h"
+#include "membership/pull.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct membership;
+struct delivery;
+
+struct peer_report {
+    uint64_t fingerprint;
+    uint64_t since_ns; /* the peer's fingerprint is that old */
+    uint64_t heard_ns;
+    uint32_t slot;
+};
+
+struct sync {
+    uint32_t wanted_slot; /* NO_SLOT: none */
+    uint64_t earliest_ns; /* of the next one, so that there is at most one per second */
+    uint64_t random_due_ns;
+    struct peer_report reports[PEER_REPORTS_MAX]; /* a ring */
+    uint32_t reports_count, reports_next;
+    struct pulls pulls;
+};
+
+void sync_init(struct sync *sync);
+void sync_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
+                           uint64_t age_ns);
+/* Wants a SYNC with this member at the next step. */
+void sync_want(struct membership *membership, uint32_t slot);
+void sync_step(struct membership *membership, struct outbox *outbox);
+uint64_t sync_deadline(const struct membership *membership);
+bool sync_send(struct membership *membership, const struct henge_address *address,
+               uint64_t generation, uint8_t flags, struct outbox *outbox);
+void sync_receive(struct membership *membership, struct delivery *delivery);
+uint32_t sync_agreement_permille(const struct membership *membership);
+
+#endif

@@ -1,0 +1,207 @@
+/* membership/wire.c - see wire.h. */
+#include "membership/wire.h"
+#include "core/base/assert.h"
+#include "core/base/hash.h"
+#include "henge/members.h"
+
+/* An update: u16 bytes that follow, then
+ *   u8   bits 0..1 status, bit 2 a record follows
+ *   with record: u16 record bytes, record;  without: u64 name hash, u64 generation
+ *   u32  version
+ *   u8   accusers, then a u64 name hash each (only SUSPECT has any)
+ * Bytes that follow are a later version's and are skipped. */
+enum {
+    UPDATE_STATUS_MASK = 3,
+    UPDATE_HAS_RECORD = 4,
+    UPDATE_LENGTH_BYTES = 2,
+    UPDATE_FIXED_BYTES = 1 + 4 + 1,
+    UPDATE_BYTES_MAX =
+        UPDATE_LENGTH_BYTES + UPDATE_FIXED_BYTES + 2 + RECORD_ENCODED_BYTES_MAX + 8 * ACCUSERS_MAX
+};
+_Static_assert(MESSAGE_HEAD_BYTES + WIRE_RECORDS_BYTES + UPDATE_BYTES_MAX <= MESSAGE_BYTES_MAX,
+               "the largest record with its suspicion must fit into one message");
+
+size_t wire_update_bytes(const struct update *update) {
+    size_t subject = update->encoded != NULL ? 2 + (size_t)update->encoded_bytes : 16;
+    return UPDATE_LENGTH_BYTES + UPDATE_FIXED_BYTES + subject + 8 * (size_t)update->accusers_count;
+}
+
+void wire_update_put(struct bytes_writer *writer, const struct update *update) {
+    ASSERT(update->accusers_count <= ACCUSERS_MAX);
+    bytes_put_u16(writer, (uint16_t)(wire_update_bytes(update) - UPDATE_LENGTH_BYTES));
+    if (update->encoded != NULL) {
+        bytes_put_u8(writer, (uint8_t)(update->liveness.status | UPDATE_HAS_RECORD));
+        bytes_put_u16(writer, update->encoded_bytes);
+        bytes_put(writer, update->encoded, update->encoded_bytes);
+    } else {
+        bytes_put_u8(writer, update->liveness.status);
+        bytes_put_u64(writer, update->name_hash);
+        bytes_put_u64(writer, update->liveness.generation);
+    }
+    bytes_put_u32(writer, update->liveness.version);
+    bytes_put_u8(writer, update->accusers_count);
+    for (size_t i = 0; i < update->accusers_count; i++)
+        bytes_put_u64(writer, update->accusers[i]);
+}
+
+static void get_record(struct bytes_reader *item, struct update *update,
+                       struct record_fields *fields) {
+    update->encoded_bytes = bytes_get_u16(item);
+    update->encoded = bytes_get(item, update->encoded_bytes);
+    if (update->encoded == NULL) {
+        item->failed = true;
+        return;
+    }
+    struct bytes_reader record = bytes_reader_of(update->encoded, update->encoded_bytes);
+    if (!record_decode(&record, fields) || bytes_left(&record) != 0) {
+        item->failed = true;
+        return;
+    }
+    update->name_hash = hash64(fields->name, fields->name_bytes);
+    update->liveness.generation = fields->generation;
+}
+
+static void get_accusers(struct bytes_reader *item, struct update *update) {
+    uint8_t count = bytes_get_u8(item);
+    if (count > ACCUSERS_MAX || (count > 0 && update->liveness.status != HENGE_SUSPECT)) {
+        item->failed = true;
+        return;
+    }
+    update->accusers_count = count;
+    for (size_t i = 0; i < count; i++)
+        update->accusers[i] = bytes_get_u64(item);
+}
+
+bool wire_update_get(struct bytes_reader *reader, struct update *update_out,
+                     struct record_fields *fields_out) {
+    *update_out = (struct update){0};
+    uint16_t bytes = bytes_get_u16(reader);
+    const uint8_t *start = bytes_get(reader, bytes);
+    if (start == NULL) {
+        reader->failed = true;
+        return false;
+    }
+    struct bytes_reader item = bytes_reader_of(start, bytes);
+    uint8_t kind = bytes_get_u8(&item);
+    update_out->liveness.status = kind & UPDATE_STATUS_MASK;
+    if ((kind & UPDATE_HAS_RECORD) != 0) {
+        get_record(&item, update_out, fields_out);
+    } else {
+        update_out->name_hash = bytes_get_u64(&item);
+        update_out->liveness.generation = bytes_get_u64(&item);
+    }
+    update_out->liveness.version = bytes_get_u32(&item);
+    get_accusers(&item, update_out);
+    /* Generation 0 means "not known" everywhere else; no incarnation has it. */
+    if (item.failed || update_out->liveness.generation == 0)
+        reader->failed = true;
+    return !reader->failed;
+}
+
+bool wire_updates_check(const struct bytes_reader *reader, uint32_t count) {
+    struct bytes_reader walk = *reader;
+    struct update update;
+    struct record_fields fields;
+    for (uint32_t i = 0; i < count; i++)
+        if (!wire_update_get(&walk, &update, &fields))
+            return false;
+    return true;
+}
+
+void wire_join_put(struct bytes_writer *writer, const struct wire_join *join) {
+    bytes_put_u64(writer, join->ring_parameters);
+    bytes_put_u32(writer, join->request_id);
+}
+
+bool wire_join_get(struct bytes_reader *reader, struct wire_join *join_out) {
+    join_out->ring_parameters = bytes_get_u64(reader);
+    join_out->request_id = bytes_get_u32(reader);
+    return !reader->failed;
+}
+
+static void put_liveness(struct bytes_writer *writer, const struct liveness *liveness) {
+    bytes_put_u64(writer, liveness->generation);
+    bytes_put_u32(writer, liveness->version);
+    bytes_put_u8(writer, liveness->status);
+}
+
+static void get_liveness(struct bytes_reader *reader, struct liveness *liveness) {
+    liveness->generation = bytes_get_u64(reader);
+    liveness->version = bytes_get_u32(reader);
+    liveness->status = bytes_get_u8(reader);
+    if (liveness->status > HENGE_LEFT)
+        reader->failed = true;
+}
+
+void wire_join_reply_put(struct bytes_writer *writer, const struct wire_join_reply *reply) {
+    bytes_put_u8(writer, reply->verdict);
+    bytes_put_u8(writer, reply->held_kind);
+    bytes_put_u8(writer, reply->is_complete);
+    bytes_put_u32(writer, reply->request_id);
+    put_liveness(writer, &reply->held);
+    bytes_put_u32(writer, reply->members_total);
+    bytes_put_u16(writer, reply->count);
+}
+
+bool wire_join_reply_get(struct bytes_reader *reader, struct wire_join_reply *reply_out) {
+    reply_out->verdict = bytes_get_u8(reader);
+    reply_out->held_kind = bytes_get_u8(reader);
+    reply_out->is_complete = bytes_get_u8(reader);
+    reply_out->request_id = bytes_get_u32(reader);
+    get_liveness(reader, &reply_out->held);
+    reply_out->members_total = bytes_get_u32(reader);
+    reply_out->count = bytes_get_u16(reader);
+    return !reader->failed;
+}
+
+void wire_sync_put(struct bytes_writer *writer, const struct wire_sync *sync) {
+    bytes_put_u8(writer, sync->flags);
+    bytes_put_u64(writer, sync->ring_parameters);
+    bytes_put_u64(writer, sync->fingerprint);
+    for (size_t i = 0; i < SYNC_BUCKETS; i++)
+        bytes_put_u32(writer, sync->sums[i]);
+}
+
+bool wire_sync_get(struct bytes_reader *reader, struct wire_sync *sync_out) {
+    sync_out->flags = bytes_get_u8(reader);
+    sync_out->ring_parameters = bytes_get_u64(reader);
+    sync_out->fingerprint = bytes_get_u64(reader);
+    for (size_t i = 0; i < SYNC_BUCKETS; i++)
+        sync_out->sums[i] = bytes_get_u32(reader);
+    return !reader->failed;
+}
+
+void wire_pull_put(struct bytes_writer *writer, const struct wire_pull *pull) {
+    bytes_put_u32(writer, pull->request_id);
+    bytes_put_u64(writer, pull->buckets);
+}
+
+bool wire_pull_get(struct bytes_reader *reader, struct wire_pull *pull_out) {
+    pull_out->request_id = bytes_get_u32(reader);
+    pull_out->buckets = bytes_get_u64(reader);
+    return !reader->failed;
+}
+
+void wire_records_put(struct bytes_writer *writer, const struct wire_records *records) {
+    bytes_put_u32(writer, records->request_id);
+    bytes_put_u8(writer, records->flags);
+    bytes_put_u16(writer, records->part);
+    bytes_put_u16(writer, records->count);
+}
+
+bool wire_records_get(struct bytes_reader *reader, struct wire_records *records_out) {
+    records_out->request_id = bytes_get_u32(reader);
+    records_out->flags = bytes_get_u8(reader);
+    records_out->part = bytes_get_u16(reader);
+    records_out->count = bytes_get_u16(reader);
+    return !reader->failed;
+}
+
+void wire_leave_ack_put(struct bytes_writer *writer, const struct wire_leave_ack *ack) {
+    bytes_put_u64(writer, ack->generation);
+}
+
+bool wire_leave_ack_get(struct bytes_reader *reader, struct wire_leave_ack *ack_out) {
+    ack_out->generation = bytes_get_u64(reader);
+    return !reader->failed;
+}
