@@ -1,4 +1,4 @@
-# Installing: libraries, headers, henge.pc, the CMake package, and the two programs.
+# Installing: libraries, headers, henge.pc and the CMake package. The programs: tools/CMakeLists.txt.
 include(CMakePackageConfigHelpers)
 
 set(HENGE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/henge)
@@ -13,11 +13,6 @@ if(TARGET henge_jemalloc)
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
-foreach(program henged henge)
-    if(TARGET ${program})
-        install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-    endif()
-endforeach()
 
 configure_file(${PROJECT_SOURCE_DIR}/cmake/henge.pc.in ${PROJECT_BINARY_DIR}/henge.pc @ONLY)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/henge_jemalloc.pc.in
