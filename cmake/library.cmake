@@ -12,7 +12,7 @@ foreach(room IN LISTS HENGE_ROOMS)
         list(APPEND HENGE_OBJECTS $<TARGET_OBJECTS:${room}>)
     endif()
 endforeach()
-set(HENGE_FOREIGN PkgConfig::URING PkgConfig::CK PkgConfig::XXHASH PkgConfig::SODIUM)
+set(HENGE_FOREIGN PkgConfig::URING PkgConfig::CK PkgConfig::XXHASH PkgConfig::SODIUM m)
 
 add_library(henge_shared SHARED ${HENGE_OBJECTS})
 set_target_properties(henge_shared PROPERTIES
@@ -49,7 +49,7 @@ foreach(library IN LISTS HENGE_FOREIGN)
 endforeach()
 target_link_libraries(henge_static INTERFACE
     $<INSTALL_INTERFACE:uring> $<INSTALL_INTERFACE:ck> $<INSTALL_INTERFACE:xxhash>
-    $<INSTALL_INTERFACE:sodium> Threads::Threads)
+    $<INSTALL_INTERFACE:sodium> $<INSTALL_INTERFACE:m> Threads::Threads)
 
 foreach(library henge_shared henge_static)
     target_include_directories(${library} INTERFACE
