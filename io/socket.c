@@ -2,6 +2,7 @@
 #include "io/socket.h"
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +13,9 @@ enum {
      * scheduler is late. The kernel cuts it to net.core.rmem_max. */
     RECEIVE_QUEUE_BYTES = 4 << 20,
     /* UDP's free port may be taken for TCP; each try is an independent draw. */
-    FREE_PORT_TRIES = 64
+    FREE_PORT_TRIES = 64,
+    DISCARDS_MAX = 512,       /* 8 MiB: more than Linux keeps for a socket by default */
+    DISCARD_BYTES = 16 * 1024 /* never written to, but a sanitizer wants it to be there */
 };
 
 /* What went wrong last, for the reason text. */
@@ -66,8 +69,7 @@ static bool fail(struct failure *failure, const char *step) {
     return false;
 }
 
-/* strerror is not thread-safe. */
-static const char *text_of_error(int error) {
+const char *socket_error_text(int error) {
     const char *text = strerrordesc_np(error);
     return text != NULL ? text : "unknown error";
 }
@@ -154,9 +156,23 @@ enum henge_status sockets_open(const struct henge_address *bind, int *udp_out, i
     }
     if (reason != NULL && reason_bytes > 0) {
         (void)snprintf(reason, reason_bytes, "%s: %s: %s%s", henge_address_format(bind, text),
-                       failure.step, text_of_error(failure.error),
+                       failure.step, socket_error_text(failure.error),
                        is_any_port && failure.error == EADDRINUSE ? " (no port free for both)"
                                                                   : "");
     }
     return failure.error == EAFNOSUPPORT ? HENGE_INVALID : HENGE_SYSTEM;
+}
+
+void socket_send_at_once(int descriptor) {
+    const int one = 1;
+    (void)setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+void socket_discard_input(int descriptor) {
+    uint8_t nowhere[DISCARD_BYTES]; /* TCP with MSG_TRUNC drops the bytes without copying them */
+    for (int i = 0; i < DISCARDS_MAX; i++) {
+        if (recv(descriptor, nowhere, sizeof(nowhere), MSG_TRUNC | MSG_DONTWAIT) <= 0) {
+            break;
+        }
+    }
 }

@@ -22,4 +22,12 @@ bool address_of_sockaddr(const struct sockaddr_storage *socket_address,
 enum henge_status sockets_open(const struct henge_address *bind, int *udp_out, int *tcp_out,
                                struct henge_address *bound_out, char *reason, size_t reason_bytes);
 
+/* TCP_NODELAY: each message is written whole, waiting for more would only delay it. */
+void socket_send_at_once(int descriptor);
+/* Before close(2) of a stream: unread input would turn the close into a reset, and what is still
+ * queued to be sent would be lost. Bounded: a peer that keeps sending gets its reset. */
+void socket_discard_input(int descriptor);
+/* The system's phrase for an errno, static storage. Unlike strerror, any thread. */
+const char *socket_error_text(int error);
+
 #endif
