@@ -14,6 +14,10 @@ if(TARGET henge_jemalloc)
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
 
+# The .pc files find their prefix from where they lie, so `cmake --install --prefix` may choose it late.
+file(RELATIVE_PATH HENGE_PREFIX_FROM_PC
+    /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+string(REGEX REPLACE "/$" "" HENGE_PREFIX_FROM_PC "${HENGE_PREFIX_FROM_PC}")
 configure_file(${PROJECT_SOURCE_DIR}/cmake/henge.pc.in ${PROJECT_BINARY_DIR}/henge.pc @ONLY)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/henge_jemalloc.pc.in
     ${PROJECT_BINARY_DIR}/henge_jemalloc.pc @ONLY)
