@@ -44,9 +44,10 @@ refused membership/planted.c 'static int now(void) { return (int)clock_monotonic
     "membership is a calculation"
 refused ring/planted.c 'static void *cell(void) { return malloc(8); }' "ring is a calculation"
 
-# What is allowed must not be refused.
-printf '/* planted */\n#include "ring/ring.h"\n#include <stdio.h>\n' >ring/planted.c
-expect 0 "clean" "$top/tools/check-layers" "$scratch/tree"
+# What is allowed must not be refused (whatever else is).
+printf '/* planted: malloc( */\n#include "ring/ring.h"\n#include <stdio.h>\n' >ring/planted.c
+said=$(tools/check-layers "$scratch/tree" 2>&1) || true
+case $said in *ring/planted.c*) fail "an allowed include is refused" ;; esac
 rm ring/planted.c
 
 sed 's/^henge_check_links()/target_link_libraries(ring PUBLIC membership)\n&/' CMakeLists.txt \
