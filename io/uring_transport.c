@@ -13,11 +13,17 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* Tests make them tiny, so that both queues are full all the time (test_io_small). */
+#ifndef URING_SUBMISSIONS
+#define URING_SUBMISSIONS 512 /* 32 KiB; a fuller turn submits more than once */
+#endif
+#ifndef URING_COMPLETIONS_MAX
+#define URING_COMPLETIONS_MAX 8192 /* 128 KiB */
+#endif
+
 enum {
-    SUBMISSIONS = 512,      /* 32 KiB; a fuller turn submits more than once */
-    COMPLETIONS_MAX = 8192, /* 128 KiB */
-    OPERATION_SHIFT = 56,   /* of user_data */
-    DESTROY_WAITS = 200,    /* of DESTROY_WAIT_MS each, for cancelled operations to end */
+    OPERATION_SHIFT = 56, /* of user_data */
+    DESTROY_WAITS = 200,  /* of DESTROY_WAIT_MS each, for cancelled operations to end */
     DESTROY_WAIT_MS = 10
 };
 
@@ -236,8 +242,8 @@ static uint32_t completions_for(const struct transport_settings *settings) {
     const uint64_t wanted = (uint64_t)settings->receive_buffers + settings->sends_max +
                             3 * (uint64_t)settings->streams_max +
                             4 * (uint64_t)settings->endpoints_max + 1;
-    uint32_t entries = SUBMISSIONS;
-    while (entries < wanted && entries < COMPLETIONS_MAX) {
+    uint32_t entries = URING_SUBMISSIONS; /* no fewer: the kernel would refuse */
+    while (entries < wanted && entries < URING_COMPLETIONS_MAX) {
         entries *= 2;
     }
     return entries;
@@ -251,7 +257,7 @@ static bool set_up_ring(struct uring_loop *loop, char *reason_out, size_t reason
     loop->setup_flags = features.setup_flags;
     struct io_uring_params params = {.flags = features.setup_flags | IORING_SETUP_CQSIZE,
                                      .cq_entries = completions_for(&loop->transport.settings)};
-    const int result = io_uring_queue_init_params(SUBMISSIONS, &loop->ring, &params);
+    const int result = io_uring_queue_init_params(URING_SUBMISSIONS, &loop->ring, &params);
     if (result < 0) {
         transport_reason(reason_out, reason_bytes, "io_uring_setup with %u completions: %s",
                          params.cq_entries, strerrordesc_np(-result));

@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 CASE(round_trip) {
@@ -43,16 +42,6 @@ CASE(every_size) {
         cr_assert(bytes < 4 || world->arrivals[bytes].tag == bytes);
     }
     world_destroy(world);
-}
-
-/* A socket of somebody else's, connected to the endpoint. */
-static int foreign_socket(const struct henge_address *to) {
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(to->port)};
-    memcpy(&name.sin_addr, to->bytes, 4);
-    const int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    cr_assert(descriptor >= 0);
-    cr_assert(connect(descriptor, (struct sockaddr *)&name, sizeof name) == 0);
-    return descriptor;
 }
 
 /* An empty datagram from anyone must not make a node deaf. */

@@ -176,3 +176,32 @@ SOCKET_CASE(out_of_descriptors) {
     WORLD_UNTIL(world, world->accepted_count == 1);
     world_destroy(world);
 }
+
+/* More arrives between two turns than a completion queue holds (for certain in test_io_small): the
+ * kernel keeps the rest and ends receives; they are started again, and nothing is lost. */
+SOCKET_CASE(more_than_the_completion_queue_holds) {
+    enum { ENDPOINTS = 100, EACH = 150 };
+    struct transport_settings settings = world_settings(kind);
+    settings.endpoints_max = ENDPOINTS;
+    settings.receive_buffers = 32768;
+    struct world *world = world_create(&settings);
+    static struct henge_address bound[ENDPOINTS];
+    for (uint32_t i = 0; i < ENDPOINTS; i++) {
+        (void)world_endpoint(world, "127.0.0.1:0", &bound[i]);
+    }
+    world_settle(world);
+    for (uint32_t round = 1; round <= 2; round++) {
+        for (uint32_t i = 0; i < ENDPOINTS; i++) {
+            const int outside = foreign_socket(&bound[i]);
+            for (uint32_t j = 0; j < EACH; j++) {
+                cr_assert(send(outside, "ab", 2, 0) == 2);
+            }
+            (void)close(outside);
+        }
+        WORLD_UNTIL(world, world->arrivals_count == round * ENDPOINTS * EACH);
+    }
+    for (uint32_t i = 0; i < ENDPOINTS; i++) {
+        cr_assert(world_arrivals_of(world, i) == 2 * EACH);
+    }
+    world_destroy(world);
+}

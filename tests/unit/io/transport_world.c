@@ -1,8 +1,10 @@
 /* tests/unit/io/transport_world.c - see transport_world.h. */
 #include "tests/unit/io/transport_world.h"
 #include <dirent.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 struct transport_settings world_settings(enum henge_transport kind) {
     return (struct transport_settings){.kind = kind,
@@ -311,4 +313,13 @@ uint32_t open_descriptors(void) {
     }
     (void)closedir(directory);
     return count;
+}
+
+int foreign_socket(const struct henge_address *to) {
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(to->port)};
+    memcpy(&name.sin_addr, to->bytes, 4);
+    const int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    cr_assert(descriptor >= 0);
+    cr_assert(connect(descriptor, (struct sockaddr *)&name, sizeof name) == 0);
+    return descriptor;
 }

@@ -11,7 +11,7 @@
 enum {
     WORLD_ENDPOINTS_MAX = 128,
     WORLD_STREAMS_MAX = 64,
-    WORLD_ARRIVALS_MAX = 4096,
+    WORLD_ARRIVALS_MAX = 32768,
     WORLD_SEND_BUFFERS = 256,
     WORLD_CHUNK_BYTES = 7000, /* of stream reads and writes; no divisor of anything */
     WORLD_DEADLINE_S = 20
@@ -93,7 +93,6 @@ uint32_t world_endpoint(struct world *world, const char *address, struct henge_a
 /* The payload is a pattern of tag and place. False: sends_max. */
 bool world_send(struct world *world, uint32_t from, const struct henge_address *to, uint32_t bytes,
                 uint32_t tag);
-/* Whether the arrival is what world_send made. */
 uint32_t world_arrivals_of(const struct world *world, uint32_t endpoint);
 void world_recycle_held(struct world *world);
 
@@ -103,6 +102,8 @@ struct world_stream *world_accepted(struct world *world, uint32_t endpoint, uint
 uint32_t world_connect(struct world *world, uint32_t endpoint, const struct henge_address *peer);
 void world_write(struct world *world, struct world_stream *stream, uint64_t bytes);
 void world_read(struct world *world, struct world_stream *stream);
+/* A UDP socket of somebody else's, connected to the (IPv4) endpoint. */
+int foreign_socket(const struct henge_address *to);
 uint32_t open_descriptors(void);
 
 #endif
