@@ -15,6 +15,13 @@ static uint64_t earliest(const uint64_t *deadlines) {
     return found;
 }
 
+static void check_order(const struct heap *heap) {
+    for (uint32_t i = 0; i < heap->count; i++) {
+        cr_assert_eq(heap->positions[heap->entries[i].id], i + 1);
+        cr_assert_leq(heap->entries[(i - (i > 0)) / 2].deadline, heap->entries[i].deadline);
+    }
+}
+
 Test(heap, agrees_with_an_array_after_every_random_step) {
     struct memory memory;
     memory_init(&memory, NULL);
@@ -41,6 +48,7 @@ Test(heap, agrees_with_an_array_after_every_random_step) {
             heap_set(&heap, id, deadline);
             model[id] = deadline;
         }
+        check_order(&heap);
         cr_assert_eq(heap_deadline(&heap), earliest(model), "step %d", step);
         if (heap.count > 0) {
             cr_assert_eq(model[heap_top(&heap)], earliest(model), "step %d", step);

@@ -77,15 +77,17 @@ Test(map, is_never_more_than_three_quarters_full) {
 }
 
 Test(map, sized_for_what_is_expected_it_does_not_allocate_again) {
-    struct memory memory;
-    memory_init(&memory, NULL);
-    struct map map;
-    cr_assert(map_init(&map, &memory, 1000, HENGE_MEMORY_CORE));
-    memory_fail_after(&memory, 0);
-    for (uint64_t key = 0; key < 1000; key++) {
-        cr_assert(map_set(&map, key, 1));
+    for (uint32_t expected = 0; expected < 200; expected++) {
+        struct memory memory;
+        memory_init(&memory, NULL);
+        struct map map;
+        cr_assert(map_init(&map, &memory, expected, HENGE_MEMORY_CORE));
+        memory_fail_after(&memory, 0);
+        for (uint64_t key = 0; key < expected; key++) {
+            cr_assert(map_set(&map, key, 1), "key %u of %u", (unsigned)key, expected);
+        }
+        map_deinit(&map);
     }
-    map_deinit(&map);
 }
 
 Test(map, is_unchanged_when_it_cannot_grow) {
