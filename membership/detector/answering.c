@@ -165,6 +165,9 @@ static void receive_ping_req(struct detector *detector, const struct incoming *i
         detector->counters.relays_dropped++;
         return;
     }
+    if (relay->next_ns < detector->now_ns) {
+        relay->next_ns = detector->now_ns; /* it lay in the inbox: the nack is due at once */
+    }
     relay->origin = source->address;
     relay->origin_generation = incoming->message->head.source_generation;
     relay->origin_sequence = request->sequence;

@@ -126,7 +126,8 @@ void detector_refute(struct detector *detector, uint32_t heard) {
     detector_raise_version(detector, heard);
 }
 
-uint64_t detector_deadline(const struct detector *detector) {
+/* When the protocol itself has something to do. */
+static uint64_t protocol_deadline(const struct detector *detector) {
     uint64_t earliest = probe_deadline(&detector->probe);
     uint64_t relays = relays_deadline(&detector->relays);
     if (detector->is_unscheduled) {
@@ -135,15 +136,18 @@ uint64_t detector_deadline(const struct detector *detector) {
     } else if (earliest == TIME_NEVER) {
         earliest = detector->next_period_ns;
     }
-    if (relays < earliest) {
-        earliest = relays;
-    }
+    return relays < earliest ? relays : earliest;
+}
+
+uint64_t detector_deadline(const struct detector *detector) {
+    uint64_t earliest = protocol_deadline(detector);
     return detector->retell_ns < earliest ? detector->retell_ns : earliest;
 }
 
-/* Every turn begins here, whether a packet or the clock started it. */
+/* Every turn begins here, whether a packet or the clock started it. Reports that wait do not count:
+ * one that gossip caused between two turns is dated by the last turn. */
 static void begin_turn(struct detector *detector, uint64_t now_ns) {
-    uint64_t deadline_ns = detector_deadline(detector);
+    uint64_t deadline_ns = protocol_deadline(detector);
     uint64_t limit_ns =
         detector->settings.period_ns < PAUSE_NS ? detector->settings.period_ns : PAUSE_NS;
     if (now_ns > detector->now_ns) {

@@ -20,13 +20,22 @@ static uint64_t direct_timeout(const struct detector *detector, const struct pee
     return timeout_ns < half_ns ? timeout_ns : half_ns;
 }
 
-static void abandon(struct detector *detector) {
+/* Ends the probe out of its time. One that waited for the horizon may have outlasted its period:
+ * then the next period is due since then, which is nobody's delay and no pause. */
+static void end_early(struct detector *detector) {
     probe_end(&detector->probe);
+    if (detector->next_period_ns <= detector->now_ns) {
+        detector->is_unscheduled = true;
+    }
+}
+
+static void abandon(struct detector *detector) {
+    end_early(detector);
     detector->counters.probes_abandoned++;
 }
 
 void probing_settled(struct detector *detector) {
-    probe_end(&detector->probe);
+    end_early(detector);
     local_health_improve(&detector->health);
 }
 
@@ -80,9 +89,6 @@ static void go_indirect(struct detector *detector, struct outbox *outbox) {
     struct probe *probe = &detector->probe;
     const struct peer *peer = peers_at(&detector->peers, probe->slot);
     probe_go_indirect(probe, detector->now_ns);
-    if (detector->next_period_ns < probe->end_ns) {
-        detector->next_period_ns = probe->end_ns;
-    }
     ask_helpers(detector, outbox, peer);
     uint32_t sequence = detector_next_sequence(detector);
     if (detector_send_ping(detector, outbox, peer, sequence, NULL)) {

@@ -88,6 +88,7 @@ static bool on_peer_alive(void *context, uint32_t slot, uint64_t generation, uin
         return false;
     }
     node->alive[slot]++;
+    node->alive_version = version;
     node->last_generation = generation;
     node->last_version = version;
     return true;
@@ -137,7 +138,7 @@ static void start(struct world_node *node) {
                                          .generation = node->generation,
                                          .period_ns = PERIOD,
                                          .timeout_min_ns = 50 * NS_PER_MS,
-                                         .timeout_max_ns = 500 * NS_PER_MS,
+                                         .timeout_max_ns = 600 * NS_PER_MS,
                                          .indirect = 3,
                                          .peers_max = 300,
                                          .random_seed = 42 + number * 7919};

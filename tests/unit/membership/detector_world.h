@@ -52,7 +52,7 @@ struct world_node {
     uint32_t fingerprints[WORLD_NODES_MAX + 1];
     uint32_t rtt_us[WORLD_NODES_MAX + 1];
     uint64_t failed_ns, last_generation, fingerprint, fingerprint_age_ns;
-    uint32_t last_version, self_versions, self_version, refusals;
+    uint32_t last_version, alive_version, self_versions, self_version, refusals;
 };
 
 struct world {

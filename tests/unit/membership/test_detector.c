@@ -54,6 +54,13 @@ Test(detector, idle_node_sleeps) {
     detector_peer_remove(world.nodes[0].detector, 2);
     world_run(2 * PERIOD);
     cr_assert_eq(detector_deadline(world.nodes[0].detector), TIME_NEVER);
+    world_know(0, 1, 1, 0, HENGE_DEAD);
+    world_run(PERIOD);
+    cr_assert_eq(world_counters(0).probes_sent, 1);
+    cr_assert_eq(world_sent_last(0, MESSAGE_PING, 0)->message.as.ping.held.flags, HELD_DEAD);
+    world_know(0, 1, 1, 1, HENGE_ALIVE); /* it does not sleep out the ten periods of a dead one */
+    world_run(PERIOD);
+    cr_assert_eq(world_counters(0).probes_sent, 2);
     world_destroy();
 }
 
@@ -115,6 +122,42 @@ Test(detector, lost_ack_is_made_up_by_a_helper) {
     cr_assert_eq(world.nodes[0].rtt_us[2], 0, "an ack by way of a helper measures nothing");
     cr_assert_gt(world.nodes[0].contacts[2], 0, "its own pings are contact");
     cr_assert_eq(detector_health(world.nodes[0].detector), 0);
+    world_destroy();
+}
+
+static bool drops_every_first_ping(const struct world_sent *sent) {
+    static uint32_t count;
+    return sent->message.head.type == MESSAGE_PING && sent->from == 0 && count++ % 2 == 0;
+}
+
+/* Each ping has its own number: the answer to the second is not timed from the first (Karn). */
+Test(detector, round_trip_of_the_second_ping_is_its_own) {
+    world_create(2, 2);
+    world.nodes[1].is_paused = true; /* asks nothing itself */
+    world_run(0);
+    world.drops = drops_every_first_ping;
+    uint64_t begun_ns = world_run_to_ping(0, 1)->time_ns;
+    world.nodes[1].is_paused = false;
+    world_run(begun_ns + PERIOD / 2 - world.now_ns);
+    cr_assert_eq(world_sent_count(0, MESSAGE_PING, 0), 2, "half of the period at the latest");
+    world_run(2 * LATENCY);
+    cr_assert_eq(world.nodes[0].rtt_us[2], 2 * LATENCY / NS_PER_US);
+    cr_assert_eq(world_failures(0), 0);
+    world_destroy();
+}
+
+/* A turn that is late, but no pause, must not cut the second chance short. */
+Test(detector, second_chance_gets_its_time_after_a_late_turn) {
+    world_create(2, 1);
+    uint64_t begun_ns = world_run_to_ping(0, 1)->time_ns;
+    world.nodes[0].is_paused = true;
+    world_run(begun_ns + PERIOD - 10 * NS_PER_MS - world.now_ns);
+    world.nodes[0].is_paused = false;
+    world_run(PERIOD / 2 - 1);
+    cr_assert_eq(world_counters(0).pauses, 0);
+    cr_assert_eq(world_failures(0), 0);
+    world_run(1);
+    cr_assert_eq(world_failures(0), 1);
     world_destroy();
 }
 

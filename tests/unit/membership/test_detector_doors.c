@@ -214,6 +214,7 @@ Test(detector, what_the_observer_refused_is_told_again) {
     cr_assert_eq(node->self_versions, 1);
     cr_assert_eq(node->self_version, 1);
     cr_assert_eq(node->alive[3], 1);
+    cr_assert_eq(node->alive_version, 7);
     cr_assert_eq(node->not_me[4], 1);
     cr_assert(node->failed[2] >= 1 && node->failed[3] >= 1 && node->failed[4] >= 1);
     world_run(PERIOD / 5);
@@ -235,6 +236,32 @@ Test(detector, refused_report_that_was_overtaken_is_not_told) {
     detector_peer_remove(node->detector, 2);
     world_run(3 * PERIOD);
     cr_assert_eq(world_failures(0) + node->alive[2], 0);
+    world_destroy();
+}
+
+Test(detector, refused_accusation_does_not_fall_on_a_later_version) {
+    world_create(2, 1);
+    world.nodes[0].is_refusing = true;
+    (void)world_run_to_ping(0, 1);
+    world_run(PERIOD);
+    cr_assert_eq(world_counters(0).probes_failed, 1);
+    world_know(0, 1, FIRST_GENERATION + 1, 1, HENGE_ALIVE);
+    world.nodes[0].is_refusing = false;
+    world_run(PERIOD / 5);
+    cr_assert_eq(world_failures(0), 0);
+    world_destroy();
+}
+
+Test(detector, refused_version_of_an_old_generation_is_not_told) {
+    world_create(2, 2);
+    struct world_node *node = &world.nodes[0];
+    node->is_refusing = true;
+    detector_accused(node->detector, FIRST_GENERATION, 0);
+    node->generation = FIRST_GENERATION + 9;
+    detector_generation_set(node->detector, FIRST_GENERATION + 9);
+    node->is_refusing = false;
+    world_run(2 * PERIOD);
+    cr_assert_eq(node->self_versions, 0);
     world_destroy();
 }
 

@@ -268,6 +268,24 @@ Test(peers, a_name_that_moved_is_found_in_its_new_slot) {
     peers_deinit(&peers);
 }
 
+Test(peers, round_trip_belongs_to_the_address) {
+    struct memory memory;
+    struct peers peers;
+    struct random random = random_of_seed(1);
+    memory_init(&memory, NULL);
+    cr_assert(peers_init(&peers, &memory, 20));
+    struct detector_peer known = known_peer(7, HENGE_ALIVE);
+    cr_assert(peers_set(&peers, &random, 3, &known));
+    rtt_measured(&peers_at(&peers, 3)->rtt, 1000000);
+    known.generation++;
+    cr_assert(peers_set(&peers, &random, 3, &known));
+    cr_assert_eq(peers_at(&peers, 3)->rtt.smoothed_us, 1000);
+    known.address.port++;
+    cr_assert(peers_set(&peers, &random, 3, &known));
+    cr_assert_eq(peers_at(&peers, 3)->rtt.smoothed_us, 0);
+    peers_deinit(&peers);
+}
+
 Test(peers, without_memory_nothing_changes) {
     for (int64_t allowed = 0; allowed < 2; allowed++) {
         struct memory memory;

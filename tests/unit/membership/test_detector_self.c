@@ -46,6 +46,85 @@ Test(detector, pause_costs_two_of_local_health) {
     world_destroy();
 }
 
+/* The ghost's silence was half judged before the pause. */
+Test(detector, probe_under_way_is_not_judged_on_waking) {
+    world_create(2, 1);
+    (void)world_run_to_ping(0, 1);
+    world_run(PERIOD * 3 / 4);
+    cr_assert_eq(world_sent_count(0, MESSAGE_PING, 0), 2, "its second try is out");
+    world.nodes[0].is_paused = true;
+    world_run(20 * PERIOD);
+    world.nodes[0].is_paused = false;
+    world_run(0);
+    cr_assert_eq(world_failures(0), 0);
+    cr_assert_eq(world_counters(0).pauses, 1);
+    world_destroy();
+}
+
+/* 1 + local health periods long: 3, 2, 1. */
+Test(detector, periods_after_a_pause_are_stretched) {
+    world_create(2, 2);
+    world_run(3 * PERIOD);
+    world.nodes[0].is_paused = true;
+    world_run(30 * PERIOD);
+    world.nodes[0].is_paused = false;
+    uint64_t before_ns = world_run_to_ping(0, 1)->time_ns;
+    for (uint64_t length = 3; length > 0; length--) {
+        uint64_t begun_ns = world_run_to_ping(0, 1)->time_ns;
+        cr_assert_eq(begun_ns - before_ns, length * PERIOD);
+        before_ns = begun_ns;
+    }
+    world_destroy();
+}
+
+/* A probe that waited for the horizon ends long after its period, by an ack or by a change of the
+ * peer: that is no pause. */
+Test(detector, waiting_for_the_horizon_is_no_pause) {
+    for (int end = 0; end < 2; end++) {
+        world_create(3, 1);
+        struct world_node *node = &world.nodes[0];
+        const struct world_sent *sent = world_run_to_ping(0, 1);
+        struct probe_message ack = {.head = world_head(1, MESSAGE_ACK),
+                                    .as.ack = {.sequence = sent->message.as.ping.sequence,
+                                               .subject_name_hash = world_name(1),
+                                               .subject_generation = world.nodes[1].generation}};
+        node->horizon_frozen_ns = world.now_ns;
+        world_run(5 * PERIOD + PERIOD * 9 / 10);
+        cr_assert(detector_wants_horizon(node->detector));
+        if (end == 0) {
+            world_forge(0, &world.nodes[1].address, FIRST_GENERATION, &ack);
+        } else {
+            detector_peer_remove(node->detector, 2);
+        }
+        cr_assert_not(detector_wants_horizon(node->detector));
+        node->horizon_frozen_ns = TIME_NEVER;
+        world_run(PERIOD);
+        cr_assert_eq(world_counters(0).pauses, 0);
+        cr_assert_eq(world_failures(0), 0);
+        cr_assert_eq(world_counters(0).probes_sent, 2, "and it goes on");
+        world_destroy();
+    }
+}
+
+/* What gossip causes between two turns is dated by the last turn, long ago at a stretched period.
+ */
+Test(detector, report_that_waits_is_no_pause) {
+    world_create(2, 1);
+    struct world_node *node = &world.nodes[0];
+    for (uint32_t version = 0; version < LOCAL_HEALTH_MAX; version++) {
+        detector_accused(node->detector, FIRST_GENERATION, version);
+    }
+    (void)world_run_to_ping(0, 1);
+    world_run(3 * PERIOD);
+    node->is_refusing = true;
+    detector_accused(node->detector, FIRST_GENERATION, LOCAL_HEALTH_MAX);
+    node->is_refusing = false;
+    world_run(0);
+    cr_assert_eq(node->self_version, LOCAL_HEALTH_MAX + 1);
+    cr_assert_eq(world_counters(0).pauses, 0);
+    world_destroy();
+}
+
 /* The limit is min(period, 500 ms) after the deadline. */
 Test(detector, turn_that_is_half_a_second_late_is_no_pause_yet) {
     for (uint64_t late_ms = 500; late_ms <= 501; late_ms++) {
