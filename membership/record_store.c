@@ -9,7 +9,8 @@
 #include "membership/record_wire.h"
 #include <string.h>
 
-enum { STORE_EXPECTED = 64, NOT_SHARED = UINT32_MAX };
+enum { STORE_EXPECTED = 64 };
+#define NOT_SHARED UINT32_MAX
 
 struct record_block {
     size_t bytes; /* of the whole block */
