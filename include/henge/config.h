@@ -15,14 +15,14 @@ extern "C" {
 #endif
 
 enum {
-    HENGE_NAME_BYTES = 64,          /* a member's name: 1..63 of A-Z a-z 0-9 . _ - and a NUL */
-    HENGE_LABEL_BYTES = 64,         /* role, region, zone, cluster label: 0..63 and a NUL */
+    HENGE_NAME_BYTES = 64,  /* a member's name: 1..63 of A-Z a-z 0-9 . _ - and a NUL */
+    HENGE_LABEL_BYTES = 64, /* role, region, zone, cluster label: 0..63 and a NUL */
     HENGE_PATH_BYTES = 256,
-    HENGE_ENDPOINT_BYTES = 280,     /* "host-name:port" and its NUL */
+    HENGE_ENDPOINT_BYTES = 280, /* "host-name:port" and its NUL */
     HENGE_SEEDS_MAX = 16,
-    HENGE_METADATA_BYTES = 1024,    /* sum over pairs of key bytes + value bytes + 2 */
+    HENGE_METADATA_BYTES = 1024, /* sum over pairs of key bytes + value bytes + 2 */
     HENGE_METADATA_PAIRS_MAX = 64,
-    HENGE_REASON_BYTES = 1024,      /* room for a validation report */
+    HENGE_REASON_BYTES = 1024, /* room for a validation report */
     HENGE_AFFINITY_BYTES = 64
 };
 
@@ -36,7 +36,7 @@ enum henge_transport {
     HENGE_TRANSPORT_AUTO = 0, /* io_uring where the kernel has all we need, epoll otherwise */
     HENGE_TRANSPORT_IO_URING, /* or fail, saying what the kernel lacks */
     HENGE_TRANSPORT_EPOLL,
-    HENGE_TRANSPORT_MEMORY    /* nodes of one runtime only: tests and examples */
+    HENGE_TRANSPORT_MEMORY /* nodes of one runtime only: tests and examples */
 };
 
 /* One setting per field; the unit ends the name. Fill with henge_config_init, then set fields or
@@ -46,56 +46,56 @@ struct henge_config {
     enum henge_preset preset;
 
     /* Who this node is. */
-    char name[HENGE_NAME_BYTES];            /* name: required */
-    char bind[HENGE_ENDPOINT_BYTES];        /* bind: numeric ADDR:PORT, port 0 = any */
-    char advertise[HENGE_ENDPOINT_BYTES];   /* advertise: ADDR:PORT told to others; empty = bound */
+    char name[HENGE_NAME_BYTES];          /* name: required */
+    char bind[HENGE_ENDPOINT_BYTES];      /* bind: numeric ADDR:PORT (127.0.0.1:7946), 0 = any */
+    char advertise[HENGE_ENDPOINT_BYTES]; /* advertise: ADDR:PORT told to others; empty = bound */
     char seeds[HENGE_SEEDS_MAX][HENGE_ENDPOINT_BYTES]; /* join: comma separated host:port */
     size_t seeds_count;
-    char role[HENGE_LABEL_BYTES];           /* role */
-    char region[HENGE_LABEL_BYTES];         /* region */
-    char zone[HENGE_LABEL_BYTES];           /* zone */
+    char role[HENGE_LABEL_BYTES];            /* role */
+    char region[HENGE_LABEL_BYTES];          /* region */
+    char zone[HENGE_LABEL_BYTES];            /* zone */
     char metadata[HENGE_METADATA_BYTES + 1]; /* meta: "key=value" lines parted by '\n' */
-    uint32_t weight;                        /* weight: 0..100, multiplies vnodes; 0 owns nothing */
-    uint32_t vnodes;                        /* vnodes: virtual nodes at weight 1, 1..1000 (100) */
-    char data_dir[HENGE_PATH_BYTES];        /* data_dir: generation is kept here; empty = nowhere */
+    uint32_t weight;                 /* weight: 0..100, multiplies vnodes (1); 0 owns nothing */
+    uint32_t vnodes;                 /* vnodes: virtual nodes at weight 1, 1..1000 (100) */
+    char data_dir[HENGE_PATH_BYTES]; /* data_dir: generation is kept here; empty = nowhere */
 
     /* What may talk to it. */
-    char label[HENGE_LABEL_BYTES];          /* label: cluster name; other labels never mix */
-    char key_file[HENGE_PATH_BYTES];        /* key_file: as `henge keygen` prints it */
-    uint8_t key[32];                        /* key: 64 hex digits, instead of a file */
-    uint8_t ring_salt[16];                  /* ring_salt: 32 hex digits, with `key` */
-    uint32_t has_key;                       /* set by key or by loading key_file */
-    uint32_t insecure;                      /* insecure: yes | no; plaintext must be asked for */
+    char label[HENGE_LABEL_BYTES];   /* label: cluster name; other labels never mix */
+    char key_file[HENGE_PATH_BYTES]; /* key_file: as `henge keygen` prints it */
+    uint8_t key[32];                 /* key: 64 hex digits, instead of a file */
+    uint8_t ring_salt[16];           /* ring_salt: 32 hex digits, with `key` */
+    uint32_t has_key;                /* set by key or by loading key_file */
+    uint32_t insecure;               /* insecure: yes | no; plaintext must be asked for */
 
     /* How it runs. */
-    enum henge_transport transport;         /* transport: auto | io_uring | epoll | memory */
-    uint32_t threads;                       /* threads: 1, 2 or 3 (3) */
-    char affinity[HENGE_AFFINITY_BYTES];    /* affinity: auto | none | "0,1,2" io,gossip,detector */
-    uint32_t nodes_max;                     /* nodes_max: nodes in this runtime, 1..4096 (16) */
-    uint32_t members_max;                   /* members_max: 2..65534 (8192) */
-    uint32_t readers_max;                   /* readers_max: 1..1024 (64) */
-    uint32_t receive_buffers;               /* receive_buffers: datagram buffers, power of two */
-    uint32_t live_views_max;                /* live_views_max: views alive at once, 2..64 (8) */
-    uint64_t random_seed;                   /* random_seed: 0 = from the operating system */
+    enum henge_transport transport;      /* transport: auto | io_uring | epoll | memory */
+    uint32_t threads;                    /* threads: 1, 2 or 3 (3) */
+    char affinity[HENGE_AFFINITY_BYTES]; /* affinity: auto | none | "0,1,2" io,gossip,detector */
+    uint32_t nodes_max;                  /* nodes_max: nodes in this runtime, 1..4096 (16) */
+    uint32_t members_max;                /* members_max: 2..65534 (8192) */
+    uint32_t readers_max;                /* readers_max: 1..1024 (64) */
+    uint32_t receive_buffers;            /* receive_buffers: power of two, 64..32768 (1024) */
+    uint32_t live_views_max;             /* live_views_max: views alive at once, 2..64 (8) */
+    uint64_t random_seed;                /* random_seed: 0 = from the operating system */
 
     /* The protocol. Defaults by preset. */
-    uint32_t probe_period_ms;               /* probe.period_ms */
-    uint32_t probe_timeout_min_ms;          /* probe.timeout_min_ms */
-    uint32_t probe_timeout_max_ms;          /* probe.timeout_max_ms */
-    uint32_t probe_indirect;                /* probe.indirect: helpers asked, 0..8 (3) */
-    uint32_t suspicion_max_factor;          /* suspicion.max_factor: max = factor * min (6) */
-    uint32_t gossip_fanout;                 /* gossip.fanout (4) */
-    uint32_t gossip_tick_ms;                /* gossip.tick_ms: retransmission (200) */
-    uint32_t gossip_window_ms;              /* gossip.window_ms: coalescing of fresh news (5) */
-    uint32_t gossip_packets_per_s;          /* gossip.packets_per_s: token bucket (100) */
-    uint32_t gossip_burst;                  /* gossip.burst (32) */
-    uint32_t datagram_bytes;                /* datagram_bytes: UDP payload, 576..1452 (1400) */
-    uint32_t tombstone_hours;               /* tombstone.hours (24) */
-    uint32_t dead_shown_s;                  /* dead_shown_s: DEAD and LEFT stay listed (120) */
-    uint32_t ring_removal_delay_ms;         /* ring.removal_delay_ms: after DEAD (0) */
-    uint32_t publish_window_ms;             /* publish.window_ms: gather changes (250) */
-    uint32_t publish_window_max_ms;         /* publish.window_max_ms: at most (2000) */
-    uint32_t events_moved_ranges_max;       /* events.moved_ranges_max: per topology event (4096) */
+    uint32_t probe_period_ms;         /* probe.period_ms: lan, wan, local (1000, 2000, 200) */
+    uint32_t probe_timeout_min_ms;    /* probe.timeout_min_ms (50, 200, 20) */
+    uint32_t probe_timeout_max_ms;    /* probe.timeout_max_ms (500, 2000, 100) */
+    uint32_t probe_indirect;          /* probe.indirect: helpers asked, 0..8 (3) */
+    uint32_t suspicion_max_factor;    /* suspicion.max_factor: max = factor * min (6) */
+    uint32_t gossip_fanout;           /* gossip.fanout (4) */
+    uint32_t gossip_tick_ms;          /* gossip.tick_ms: retransmission (200, 500, 50) */
+    uint32_t gossip_window_ms;        /* gossip.window_ms: coalescing of fresh news (5) */
+    uint32_t gossip_packets_per_s;    /* gossip.packets_per_s: token bucket (100) */
+    uint32_t gossip_burst;            /* gossip.burst (32) */
+    uint32_t datagram_bytes;          /* datagram_bytes: UDP payload, 576..1452 (1400) */
+    uint32_t tombstone_hours;         /* tombstone.hours (24) */
+    uint32_t dead_shown_s;            /* dead_shown_s: DEAD and LEFT stay listed (120) */
+    uint32_t ring_removal_delay_ms;   /* ring.removal_delay_ms: after DEAD (0) */
+    uint32_t publish_window_ms;       /* publish.window_ms: gather changes (250) */
+    uint32_t publish_window_max_ms;   /* publish.window_max_ms: at most (2000) */
+    uint32_t events_moved_ranges_max; /* events.moved_ranges_max: per topology event (4096) */
 };
 
 /* Fills `config` with the defaults of a preset. Any thread. [non-blocking] */
@@ -103,21 +103,26 @@ HENGE_PUBLIC void henge_config_init(struct henge_config *config, enum henge_pres
 
 /* Sets one key from text. On HENGE_INVALID `reason_out` (may be NULL) says what is wrong with which
  * key, NUL-terminated, cut at reason_bytes. Setting `preset` re-applies the preset's protocol
- * defaults. Setting `join` or `meta` adds to what is there. Any thread. [non-blocking] */
-HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
-henge_config_set(struct henge_config *config, const char *key, const char *value, char *reason_out,
-                 size_t reason_bytes);
+ * defaults. Setting `join` adds the seeds that are not there yet; setting `meta` adds pairs, or
+ * replaces those of the same key; more than one pair is parted by '\n'. Setting `key_file` reads
+ * the file at once. A bad value changes nothing. Any thread. [non-blocking but for key_file] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_config_set(struct henge_config *config,
+                                                                 const char *key, const char *value,
+                                                                 char *reason_out,
+                                                                 size_t reason_bytes);
 
-/* Reads `key = value` lines; '#' starts a comment. Every bad line is named in reason_out with its
- * number; the good ones are applied all the same and HENGE_INVALID is returned.
- * HENGE_NOT_FOUND if the file cannot be opened. Any thread. [may block] */
+/* Reads `key = value` lines; '#' at the start of a line or after a blank starts a comment. `preset`
+ * is applied first, wherever it stands. Every bad line is named in reason_out with its number; the
+ * good ones are applied all the same and HENGE_INVALID is returned. HENGE_NOT_FOUND if the file
+ * cannot be opened, HENGE_SYSTEM if it cannot be read. At most 16 KiB. Any thread. [may block] */
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_config_load(struct henge_config *config,
                                                                   const char *path,
                                                                   char *reason_out,
                                                                   size_t reason_bytes);
 
-/* Applies every HENGE_<KEY> of the environment that names a known key; the others are left alone.
- * Any thread. [non-blocking] */
+/* Applies every HENGE_<KEY> of the environment that names a known key, `preset` first; the others
+ * are left alone. A bad one is named; the good ones are applied all the same. Any thread while
+ * nobody changes the environment. [non-blocking but for key_file] */
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
 henge_config_load_environment(struct henge_config *config, char *reason_out, size_t reason_bytes);
 
@@ -135,7 +140,8 @@ struct henge_config_key {
 HENGE_PUBLIC const struct henge_config_key *henge_config_describe(size_t index);
 
 /* The present value of a key as text, as henge_config_set would take it (secrets print as "set" or
- * "unset"). HENGE_NOT_FOUND for an unknown key. Any thread. [non-blocking] */
+ * "unset"). HENGE_NOT_FOUND for an unknown key, HENGE_FULL when value_bytes is too small.
+ * Any thread. [non-blocking] */
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_config_get(const struct henge_config *config,
                                                                  const char *key, char *value_out,
                                                                  size_t value_bytes);
