@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -59,11 +58,15 @@ static void pid_read(const struct cluster *cluster, struct cluster_daemon *daemo
     if (in == NULL) {
         return;
     }
-    intmax_t pid = 0;
-    uint64_t start = 0;
-    if (fscanf(in, "%" SCNdMAX " %" SCNu64, &pid, &start) == 2 && pid > 1) {
-        daemon->pid = (pid_t)pid;
-        daemon->start_ticks = start;
+    char text[64] = "";
+    char *end = text;
+    if (fgets(text, sizeof(text), in) != NULL) {
+        long pid = strtol(text, &end, 10);
+        uint64_t start = strtoull(end, NULL, 10);
+        if (pid > 1 && pid <= INT_MAX && start > 0) {
+            daemon->pid = (pid_t)pid;
+            daemon->start_ticks = start;
+        }
     }
     fclose(in);
 }

@@ -13,7 +13,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READY_FD = 3, OWN_FLAGS_MAX = 24, GONE_POLL_MS = 20, KILL_PATIENCE_MS = 10000 };
+enum {
+    START_FIELD = 22,
+    READY_FD = 3,
+    OWN_FLAGS_MAX = 24,
+    GONE_POLL_MS = 20,
+    KILL_PATIENCE_MS = 10000
+};
 
 /* State and start time of a process; false if there is none. */
 static bool process_look(pid_t pid, char *state_out, uint64_t *start_ticks_out) {
@@ -27,13 +33,19 @@ static bool process_look(pid_t pid, char *state_out, uint64_t *start_ticks_out) 
     size_t bytes = fread(text, 1, sizeof(text) - 1, in);
     fclose(in);
     text[bytes] = '\0';
-    /* Field 2 is the name in parentheses and may hold anything; field 22 is the start time. */
-    const char *after_name = strrchr(text, ')');
-    return after_name != NULL &&
-           sscanf(after_name + 1,
-                  " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-                  "%" SCNu64,
-                  state_out, start_ticks_out) == 2;
+    /* Field 2 is the name in parentheses and may hold anything; 3 is the state, 22 the start. */
+    const char *at = strrchr(text, ')');
+    for (int field = 3; field <= START_FIELD && at != NULL; field++) {
+        at = strchr(at + 1, ' ');
+        if (at != NULL && field == 3) {
+            *state_out = at[1];
+        }
+    }
+    if (at == NULL) {
+        return false;
+    }
+    *start_ticks_out = strtoull(at + 1, NULL, 10);
+    return true;
 }
 
 bool cluster_is_running(const struct cluster_daemon *daemon) {

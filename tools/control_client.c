@@ -142,8 +142,9 @@ json_t *control_client_next(struct control_client *client, char *reason_out, siz
     for (;;) {
         char *from = client->buffer != NULL ? client->buffer + client->begin : NULL;
         size_t waiting = client->end - client->begin;
-        char *newline =
-            waiting > searched ? memchr(from + searched, '\n', waiting - searched) : NULL;
+        char *newline = from != NULL && waiting > searched
+                            ? memchr(from + searched, '\n', waiting - searched)
+                            : NULL;
         if (newline != NULL) {
             json_error_t error;
             json_t *document = json_loadb(from, (size_t)(newline - from), 0, &error);

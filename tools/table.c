@@ -37,7 +37,7 @@ struct table *table_create(const char *const *headings) {
     while (headings[table->columns] != NULL) {
         table->columns++;
     }
-    table->align_right = calloc(table->columns, sizeof(*table->align_right));
+    table->align_right = calloc(table->columns + 1, sizeof(*table->align_right));
     if (table->align_right == NULL) {
         free(table);
         return NULL;

@@ -1,0 +1,79 @@
+/* show_test.c - the daemon's documents as people read them. */
+#include "tools/henge_show.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *shown(void (*show)(const json_t *document, FILE *out), const char *json) {
+    json_error_t error;
+    char *text = NULL;
+    size_t bytes = 0;
+    json_t *document = json_loads(json, 0, &error);
+    cr_assert_not_null(document, "%s", error.text);
+    FILE *out = open_memstream(&text, &bytes);
+    show(document, out);
+    fclose(out);
+    json_decref(document);
+    return text;
+}
+
+Test(show, members) {
+    char *text = shown(
+        show_members,
+        "{\"members\":[{\"name\":\"n1\",\"address\":\"127.0.0.1:1\",\"status\":\"ALIVE\","
+        "\"ring_state\":\"active\",\"zone\":\"a\",\"role\":\"\",\"generation\":5,\"version\":0,"
+        "\"rtt_us\":0,\"last_seen_ms\":null},"
+        "{\"name\":\"n2\",\"address\":\"127.0.0.1:20\",\"status\":\"SUSPECT\","
+        "\"ring_state\":\"active\",\"zone\":\"\",\"role\":\"db\",\"generation\":6,\"version\":2,"
+        "\"rtt_us\":1250,\"last_seen_ms\":4500},"
+        "{\"name\":\"n3\",\"address\":\"127.0.0.1:3\",\"status\":\"DEAD\","
+        "\"ring_state\":\"active\",\"zone\":\"\",\"role\":\"\",\"generation\":6,\"version\":2,"
+        "\"rtt_us\":800,\"last_seen_ms\":null}],\"view\":9,\"self\":\"n1\"}");
+    cr_expect_str_eq(text,
+                     "NAME  ADDRESS       STATUS   RING    ZONE  ROLE  INCARNATION     RTT   SEEN\n"
+                     "n1    127.0.0.1:1   ALIVE    active  a     -     5.0               -   self\n"
+                     "n2    127.0.0.1:20  SUSPECT  active  -     db    6.2          1.2 ms  4.5 s\n"
+                     "n3    127.0.0.1:3   DEAD     active  -     -     6.2          800 us  never\n"
+                     "3 members in view 9 of n1\n");
+    free(text);
+}
+
+Test(show, a_lookup_that_finds_owners_and_one_that_does_not) {
+    char *text = shown(show_lookup,
+                       "{\"key\":\"k\",\"hash\":\"0f\",\"ring_version\":3,\"ring_fingerprint\":"
+                       "\"ab\",\"owners\":[{\"name\":\"n2\",\"address\":\"127.0.0.1:2\",\"zone\":"
+                       "\"b\",\"up\":true},{\"name\":\"n1\",\"address\":\"127.0.0.1:1\",\"zone\":"
+                       "\"\",\"up\":false}]}");
+    cr_expect_str_eq(text, "key k  hash 0f  ring version 3  fingerprint ab\n"
+                           "#  OWNER  ADDRESS      ZONE  UP\n"
+                           "1  n2     127.0.0.1:2  b     up\n"
+                           "2  n1     127.0.0.1:1  -     down\n");
+    free(text);
+    text = shown(show_lookup, "{\"key\":\"k\",\"hash\":\"0f\",\"ring_version\":3,"
+                              "\"ring_fingerprint\":\"ab\",\"owners\":[]}");
+    cr_expect_not_null(strstr(text, "nobody owns it"));
+    free(text);
+}
+
+Test(show, events_in_one_line_each) {
+    char *text = shown(show_event, "{\"event\":\"member-left\",\"number\":4,\"time_ms\":1007,"
+                                   "\"name\":\"n2\",\"address\":\"127.0.0.1:2\",\"generation\":8,"
+                                   "\"version\":2}");
+    cr_expect_not_null(
+        strstr(text, ".007       4  member-left       n2  127.0.0.1:2  incarnation 8.2\n"));
+    free(text);
+    text = shown(show_event, "{\"event\":\"resync\",\"number\":4,\"time_ms\":7,\"lost\":12}");
+    cr_expect_not_null(strstr(text, "12 events were lost\n"));
+    free(text);
+}
+
+Test(show, a_document_without_the_expected_keys_is_no_crash) {
+    char *text = shown(show_members, "{}");
+    cr_expect_not_null(strstr(text, "0 members"));
+    free(text);
+    free(shown(show_lookup, "{\"owners\":[1,{}]}"));
+    free(shown(show_ring, "{\"members\":[null],\"ranges\":[{}]}"));
+    free(shown(show_event, "{}"));
+    free(shown(show_info, "{\"a\":null,\"b\":[1],\"c\":1.5}"));
+}
