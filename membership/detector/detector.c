@@ -5,6 +5,7 @@
 #include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "henge/members.h"
+#include "membership/limits.h"
 #include <string.h>
 
 /* A turn that comes later than this after its deadline, or than a period, was a pause. */
@@ -110,10 +111,10 @@ bool detector_send_ping(struct detector *detector, struct outbox *outbox, const 
                          &message);
 }
 
-/* At PROBE_WIRE_VERSION_MAX it stands: gossip, which is told, takes a new generation. */
+/* At VERSION_MAX it stands: gossip, which is told, takes a new generation. */
 void detector_raise_version(struct detector *detector, uint32_t heard) {
     uint32_t highest = heard > detector->version ? heard : detector->version;
-    detector->version = highest < PROBE_WIRE_VERSION_MAX ? highest + 1 : PROBE_WIRE_VERSION_MAX;
+    detector->version = highest < VERSION_MAX ? highest + 1 : VERSION_MAX;
     report_version(detector);
 }
 
@@ -243,7 +244,7 @@ void detector_accused(struct detector *detector, uint64_t generation, uint32_t v
         report_version(detector); /* raised already; gossip had not heard of it */
         return;
     }
-    detector_refute(detector, version < PROBE_WIRE_VERSION_MAX ? version : PROBE_WIRE_VERSION_MAX);
+    detector_refute(detector, version < VERSION_MAX ? version : VERSION_MAX);
 }
 
 void detector_generation_set(struct detector *detector, uint64_t generation) {

@@ -2,10 +2,11 @@
 #include "membership/detector/probe_wire.h"
 
 #include "core/base/assert.h"
+#include "membership/limits.h"
 
 static uint32_t version_get(struct bytes_reader *reader) {
     uint32_t version = bytes_get_u32(reader);
-    if (version > PROBE_WIRE_VERSION_MAX) {
+    if (version > VERSION_MAX) {
         reader->failed = true;
     }
     return version;

@@ -1,7 +1,7 @@
 /* membership/detector/probe_wire.h - the five messages of the failure detector, bytes <-> structs.
  *
  * docs/protocol.md, "Detector messages", draws them byte by byte. Decoding is total: any bytes give
- * a message or a result that says why not (a version above PROBE_WIRE_VERSION_MAX is malformed);
+ * a message or a result that says why not (a version above VERSION_MAX is malformed);
  * trailing bytes and unknown flag bits are skipped, so that versions can be mixed. */
 #ifndef MEMBERSHIP_DETECTOR_PROBE_WIRE_H
 #define MEMBERSHIP_DETECTOR_PROBE_WIRE_H
@@ -9,9 +9,6 @@
 #include "core/base/bytes.h"
 #include "membership/message.h"
 #include <stdint.h>
-
-/* No version is above this: there its owner takes a new generation. */
-#define PROBE_WIRE_VERSION_MAX (UINT32_C(1) << 31)
 
 /* How the sender holds the receiver (PING, ACK) or the target (PING_REQ). */
 enum {

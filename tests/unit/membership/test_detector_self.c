@@ -2,6 +2,7 @@
  * pauses, its refutations, its incarnations. */
 #include "henge/members.h"
 #include "membership/detector/local_health.h"
+#include "membership/limits.h"
 #include "tests/unit/membership/detector_world.h"
 #include <criterion/criterion.h>
 
@@ -222,7 +223,7 @@ Test(detector, refutation_is_above_what_was_heard) {
     detector_accused(detector, FIRST_GENERATION, 42);
     cr_assert_eq(detector_version(detector), 43);
     detector_accused(detector, FIRST_GENERATION, UINT32_MAX);
-    cr_assert_eq(detector_version(detector), PROBE_WIRE_VERSION_MAX, "does not wrap");
+    cr_assert_eq(detector_version(detector), VERSION_MAX, "does not wrap");
     world.nodes[0].generation = FIRST_GENERATION + 5;
     detector_generation_set(detector, FIRST_GENERATION + 5);
     cr_assert_eq(detector_version(detector), 0);

@@ -2,6 +2,7 @@
  * the bytes that docs/protocol.md draws. */
 #include "core/base/random.h"
 #include "membership/detector/probe_wire.h"
+#include "membership/limits.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,8 @@ static struct probe_message random_message(struct random *random, uint8_t type) 
     uint32_t sequence = (uint32_t)random_u64(random);
     uint64_t name_hash = random_u64(random), generation = random_u64(random);
     struct held held = {.flags = (uint8_t)random_below(random, 4)};
-    held.version = held.flags != 0 ? (uint32_t)random_below(random, PROBE_WIRE_VERSION_MAX + 1) : 0;
-    struct vitals vitals = {.version = (uint32_t)random_below(random, PROBE_WIRE_VERSION_MAX + 1),
+    held.version = held.flags != 0 ? (uint32_t)random_below(random, VERSION_MAX + 1) : 0;
+    struct vitals vitals = {.version = (uint32_t)random_below(random, VERSION_MAX + 1),
                             .fingerprint_age_ms = (uint32_t)random_u64(random),
                             .fingerprint = random_u64(random)};
     switch (type) {
@@ -99,12 +100,12 @@ Test(probe_wire, versions_beyond_the_limit_and_unknown_types_are_refused) {
     struct random random = random_of_seed(12);
     struct probe_message message = random_message(&random, MESSAGE_PING), decoded;
     uint8_t bytes[PROBE_WIRE_BYTES_MAX];
-    message.as.ping.vitals.version = PROBE_WIRE_VERSION_MAX + 1;
+    message.as.ping.vitals.version = VERSION_MAX + 1;
     size_t size = encode(bytes, sizeof bytes, &message);
     struct bytes_reader reader = bytes_reader_of(bytes, size);
     cr_assert_eq(probe_wire_get(&reader, &decoded), PROBE_WIRE_MALFORMED);
-    message.as.ping.vitals.version = PROBE_WIRE_VERSION_MAX;
-    message.as.ping.held = (struct held){0x80 | HELD_SUSPECT, PROBE_WIRE_VERSION_MAX};
+    message.as.ping.vitals.version = VERSION_MAX;
+    message.as.ping.held = (struct held){0x80 | HELD_SUSPECT, VERSION_MAX};
     size = encode(bytes, sizeof bytes, &message);
     reader = bytes_reader_of(bytes, size);
     cr_assert_eq(probe_wire_get(&reader, &decoded), PROBE_WIRE_OK);
