@@ -69,6 +69,7 @@ Test(join, one_snapshot_serves_joiners_of_the_same_moment) {
     for (uint32_t i = 40; i < 43; i++) {
         cluster_start(cluster, i, 0, 2000000);
         cluster_join(cluster, i, 0);
+        cluster_run(cluster, 100 * NS_PER_MS);
     }
     cr_assert(cluster_run_until(cluster, 3 * NS_PER_S, cluster_all_joined));
     const struct membership *seed = cluster->nodes[0].membership;

@@ -1,0 +1,188 @@
+/* Stories of healing: cuts of any length, sync by difference, tombstones. */
+#include "membership/message.h"
+#include "membership/state.h"
+#include "tests/support/cluster.h"
+#include <criterion/criterion.h>
+
+static void cut(struct cluster *cluster, uint32_t from, uint32_t until) {
+    for (uint32_t i = from; i < until; i++)
+        cluster->nodes[i].side = 1;
+}
+
+static void uncut(struct cluster *cluster) {
+    for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++)
+        cluster->nodes[i].side = 0;
+}
+
+static void cut_and_heal(uint64_t seed, uint32_t count, uint64_t cut_ns, uint64_t tombstone_ns) {
+    struct cluster *cluster = cluster_create(seed);
+    cluster->settings.tombstone_ns = tombstone_ns;
+    cluster_form(cluster, count);
+    cluster->probes = true;
+    cut(cluster, count / 2, count);
+    cluster_run(cluster, cut_ns);
+    uint32_t half = count / 2;
+    cr_assert_eq(cluster_counters(cluster, 0).alive, half);
+    cr_assert_eq(cluster_counters(cluster, count - 1).alive, count - half);
+    uncut(cluster);
+    cr_assert(cluster_run_until(cluster, 60 * NS_PER_S, cluster_agrees));
+    cluster_run(cluster, 30 * NS_PER_S);
+    cr_assert(cluster_agrees(cluster), "and it stays healed");
+    cluster_destroy(cluster);
+}
+
+#define DAY (24 * 3600 * NS_PER_S)
+
+Test(heal, halves_after_their_verdicts) {
+    cut_and_heal(50, 10, 100 * NS_PER_S, DAY);
+}
+
+Test(heal, halves_after_they_forgot_each_other) {
+    cut_and_heal(51, 10, 400 * NS_PER_S, DAY);
+}
+
+Test(heal, halves_after_every_tombstone_has_expired) {
+    cut_and_heal(52, 10, 700 * NS_PER_S, 60 * NS_PER_S);
+}
+
+Test(heal, forty_nodes) {
+    cut_and_heal(53, 40, 300 * NS_PER_S, DAY);
+}
+
+Test(heal, a_short_cut_is_refuted) {
+    struct cluster *cluster = cluster_create(54);
+    cluster_form(cluster, 10);
+    cluster->probes = true;
+    cut(cluster, 3, 4);
+    cluster_run(cluster, 3 * NS_PER_S);
+    uncut(cluster);
+    cr_assert(cluster_run_until(cluster, 20 * NS_PER_S, cluster_agrees));
+    for (uint32_t i = 0; i < 10; i++)
+        cr_assert_eq(cluster->nodes[i].statuses_seen[HENGE_DEAD], 0);
+    cluster_destroy(cluster);
+}
+
+Test(heal, one_alone_finds_back_through_its_seed) {
+    struct cluster *cluster = cluster_create(55);
+    cluster->settings.tombstone_ns = 60 * NS_PER_S;
+    cluster_form(cluster, 5);
+    cluster->probes = true;
+    cut(cluster, 3, 4);
+    cluster_run(cluster, 500 * NS_PER_S);
+    cr_assert_eq(cluster_counters(cluster, 3).alive, 1);
+    uncut(cluster);
+    cr_assert(cluster_run_until(cluster, 40 * NS_PER_S, cluster_agrees));
+    cluster_destroy(cluster);
+}
+
+Test(heal, a_missed_change_is_repaired_by_difference) {
+    struct cluster *cluster = cluster_create(56);
+    cluster_form(cluster, 20);
+    cluster->loss_permille = 1000; /* nobody hears of it by gossip */
+    struct record_fields fields;
+    record_fields_of(membership_member(cluster->nodes[3].membership, 0)->record, &fields);
+    fields.weight = 9;
+    cr_assert_eq(membership_set_payload(cluster->nodes[3].membership, &fields, cluster->now_ns),
+                 HENGE_OK);
+    cluster_run(cluster, 10 * NS_PER_S);
+    cr_assert_eq(cluster_look(cluster, 5, 3)->record->weight, 1);
+    cluster->loss_permille = 0;
+    cluster_reset_counts(cluster);
+    cluster->probes = true;
+    cr_assert(cluster_run_until(cluster, 60 * NS_PER_S, cluster_agrees));
+    uint64_t syncs = 0, streams = 0, records = 0;
+    for (uint32_t i = 0; i < 20; i++) {
+        syncs += cluster->nodes[i].packets_by_type[MESSAGE_SYNC];
+        streams += cluster->nodes[i].streams;
+        records += cluster_counters(cluster, i).records_received;
+    }
+    cr_assert_gt(syncs, 0);
+    cr_assert_eq(streams, 0, "one record needs no stream");
+    cr_assert_lt(records, 20 * 20, "one bucket was exchanged, not the table");
+    cluster_run(cluster, 15 * NS_PER_S); /* reports of before are no longer recent */
+    cr_assert_eq(cluster_counters(cluster, 0).agreement_permille, 1000);
+    cluster_destroy(cluster);
+}
+
+Test(heal, agreement_shows_a_difference) {
+    struct cluster *cluster = cluster_create(57);
+    cluster_form(cluster, 5);
+    struct membership *membership = cluster->nodes[0].membership;
+    uint64_t old_ns = 100 * NS_PER_S;
+    cluster_run(cluster, old_ns);
+    cr_assert_eq(cluster_counters(cluster, 0).agreement_permille, 1000);
+    membership_peer_fingerprint(membership, cluster_slot(cluster, 0, 1), 4711, old_ns,
+                                cluster->now_ns);
+    membership_peer_fingerprint(membership, cluster_slot(cluster, 0, 2),
+                                membership_fingerprint(membership), old_ns, cluster->now_ns);
+    cr_assert_eq(cluster_counters(cluster, 0).agreement_permille, 500);
+    cluster_destroy(cluster);
+}
+
+Test(heal, syncs_are_at_most_one_per_second) {
+    struct cluster *cluster = cluster_create(58);
+    cluster_form(cluster, 5);
+    cluster_run(cluster, 100 * NS_PER_S);
+    struct membership *membership = cluster->nodes[0].membership;
+    cluster_reset_counts(cluster);
+    uint64_t before = cluster_counters(cluster, 0).syncs_started;
+    for (uint32_t i = 0; i < 100; i++) {
+        membership_peer_fingerprint(membership, 1 + i % 4, i, 100 * NS_PER_S, cluster->now_ns);
+        cluster->nodes[0].is_dirty = true;
+        cluster_run(cluster, NS_PER_S / 20);
+    }
+    uint64_t syncs = cluster_counters(cluster, 0).syncs_started - before;
+    cr_assert_geq(syncs, 4);
+    cr_assert_leq(syncs, 6);
+    cluster_destroy(cluster);
+}
+
+Test(heal, a_young_difference_is_left_to_gossip) {
+    struct cluster *cluster = cluster_create(59);
+    cluster_form(cluster, 5);
+    cluster_run(cluster, 10 * NS_PER_S);
+    struct membership *membership = cluster->nodes[0].membership;
+    uint64_t bound_ns = membership_dissemination_bound_ns(membership);
+    membership_peer_fingerprint(membership, 1, 4711, bound_ns / 2, cluster->now_ns);
+    cr_assert_eq(membership->sync.wanted_slot, NO_SLOT);
+    membership_peer_fingerprint(membership, 1, 4711, bound_ns * 2, cluster->now_ns);
+    cr_assert_eq(membership->sync.wanted_slot, 1);
+    cluster_destroy(cluster);
+}
+
+Test(heal, clusters_with_other_ring_parameters_do_not_merge) {
+    struct cluster *cluster = cluster_create(60);
+    cluster_form(cluster, 3);
+    cluster->settings.ring_parameters = 78;
+    cluster_start(cluster, 10, 0, 1000000);
+    cluster_start(cluster, 11, 0, 1000000);
+    cluster_join(cluster, 11, 10);
+    cluster_run(cluster, 5 * NS_PER_S);
+    cr_assert_eq(cluster_counters(cluster, 10).alive, 2);
+    /* The second cluster has a seed in the first: contacts go there for ever. */
+    struct henge_address seed = cluster_address(0);
+    membership_join(cluster->nodes[11].membership, &seed, 1, cluster->now_ns);
+    cluster_run(cluster, 60 * NS_PER_S);
+    cr_assert_eq(cluster_counters(cluster, 11).alive, 2);
+    cr_assert_eq(cluster_counters(cluster, 0).alive, 3);
+    cr_assert_gt(cluster_counters(cluster, 0).misdirected, 0);
+    cluster_destroy(cluster);
+}
+
+Test(heal, a_dead_member_is_contacted_about_once_per_second_by_all_together) {
+    struct cluster *cluster = cluster_create(61);
+    cluster_form(cluster, 20);
+    cluster->probes = true;
+    cluster_kill(cluster, 7);
+    cluster_run(cluster, 90 * NS_PER_S);
+    cr_assert_eq(cluster_look(cluster, 0, 7)->status, HENGE_DEAD);
+    cluster->probes = false;
+    cluster_reset_counts(cluster);
+    cluster_run(cluster, 100 * NS_PER_S);
+    uint64_t told = 0;
+    for (uint32_t i = 0; i < 20; i++)
+        told += cluster->nodes[i].packets_by_type[MESSAGE_GOSSIP_REPLY];
+    cr_assert_geq(told, 50);
+    cr_assert_leq(told, 200);
+    cluster_destroy(cluster);
+}
