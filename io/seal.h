@@ -12,9 +12,9 @@
  *     36  ...  payload, encrypted
  *      n  16   tag
  *
- * XChaCha20-Poly1305 (IETF draft-irtf-cfrg-xchacha); the nonce is boot id || counter (24 bytes); the
- * associated data is bytes 0..11 and the cluster label. The cluster label also goes into the key
- * (BLAKE2b). With key id 0 the tag is a 128-bit XXH3 of label, header and payload: it detects
+ * XChaCha20-Poly1305 (IETF draft-irtf-cfrg-xchacha); the nonce is boot id || counter (24 bytes);
+ * the associated data is bytes 0..11 and the cluster label. The cluster label also goes into the
+ * key (BLAKE2b). With key id 0 the tag is a 128-bit XXH3 of label, header and payload: it detects
  * damage and other labels, not attackers. */
 #ifndef IO_SEAL_H
 #define IO_SEAL_H

@@ -21,7 +21,7 @@ struct stream_hub_settings {
     struct transport *transport;
     const struct seal_keyring *keyring;
     uint32_t streams_max;
-    uint32_t buffers;         /* frame buffers for reading and writing */
+    uint32_t buffers; /* frames at the consumer; a stream that finds none waits */
     uint32_t endpoints_max;
 };
 
@@ -29,15 +29,17 @@ struct stream_hub_settings {
 struct stream_sink {
     void *context;
     /* A frame arrived and is authentic: payload_bytes, lane, destination_generation, endpoint,
-     * stream, peer, received_ns are set. Takes the buffer (to be returned by stream_buffer_give) and
-     * answers true, or answers false for "no room now": the stream stops reading until
+     * stream, peer, received_ns are set. Takes the buffer (to be returned by stream_buffer_give)
+     * and answers true, or answers false for "no room now": the stream stops reading until
      * stream_hub_resume. */
     bool (*on_frame)(void *context, struct buffer *buffer);
     /* A frame that is not authentic: the stream is closed after this. */
     void (*on_forged)(void *context, uint32_t endpoint);
     /* The script lent by stream_request / stream_answer is not referred to any more. */
     void (*on_script_done)(void *context, uint32_t endpoint, uint64_t script_token);
-    /* The stream is over. failed: it did not end by the server's close after whole frames. */
+    /* The stream is over. failed: to the client, it did not end by the server's close after one or
+     * more whole frames (that these are all the server had to say, the messages must tell); to
+     * the server, its answer was not wholly written. The server's request_token is 0. */
     void (*on_stream_ended)(void *context, uint32_t endpoint, uint32_t stream,
                             uint64_t request_token, bool failed);
     /* The nonce source of an endpoint. */
@@ -53,8 +55,8 @@ void stream_hub_destroy(struct stream_hub *hub);
 bool stream_request(struct stream_hub *hub, uint32_t endpoint, const struct henge_address *peer,
                     uint64_t destination_generation, uint8_t lane, const uint8_t *script,
                     size_t script_bytes, uint64_t script_token, uint64_t request_token);
-/* Sends the script on a stream that brought a request, then closes it. False when the stream is
- * gone (script not taken). */
+/* Sends the script on a stream that brought a request, then closes it. Its frames name no
+ * destination generation. False when the stream is gone or answered (script not taken). */
 bool stream_answer(struct stream_hub *hub, uint32_t stream, uint8_t lane, const uint8_t *script,
                    size_t script_bytes, uint64_t script_token);
 /* Ends a stream without more ado. */
