@@ -115,11 +115,11 @@ static void outbox_commit(void *context, const struct packet_target *target, siz
     node->bytes += bytes;
     node->packets_by_type[node->message[0] & 63]++;
     uint32_t to = number_at(cluster, &target->address);
-    if (!is_reachable(cluster, node->number, to) ||
-        random_below(&cluster->random, 1000) < cluster->loss_permille)
-        return;
     if (cluster->filter != NULL &&
         !cluster->filter(cluster, node->number, to, node->message, bytes))
+        return;
+    if (!is_reachable(cluster, node->number, to) ||
+        random_below(&cluster->random, 1000) < cluster->loss_permille)
         return;
     push(cluster, (struct cluster_event){.time_ns = cluster->now_ns + one_way(cluster),
                                          .kind = EVENT_MESSAGE,
