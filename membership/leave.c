@@ -5,12 +5,18 @@
 
 enum { LEAVE_TARGETS_MAX = 256 }; /* sqrt 65534 */
 
+#define LEAVE_PATIENCE_NS (1 * NS_PER_S)
+
 void leave_reset(struct leave *leave) {
     *leave = (struct leave){.state = LEAVE_NONE, .retry_ns = TIME_NEVER};
 }
 
+/* Members that are down but not yet found out never acknowledge; so after a while one ack will do.
+ */
 static uint32_t acks_wanted(const struct membership *membership) {
     uint32_t others = membership->table.live_count;
+    if (others > 1 && membership->now_ns >= membership->leave.patient_until_ns)
+        return 1;
     return others < LEAVE_ACKS_WANTED ? others : LEAVE_ACKS_WANTED;
 }
 
@@ -27,6 +33,7 @@ void leave_start(struct membership *membership, uint64_t deadline_ns) {
         membership->join.state = JOIN_IDLE;
     leave->state = membership->table.live_count == 0 ? LEAVE_DONE : LEAVE_UNDER_WAY;
     leave->deadline_ns = deadline_ns;
+    leave->patient_until_ns = membership->now_ns + LEAVE_PATIENCE_NS;
     leave->retry_ns = 0;
 }
 

@@ -15,6 +15,7 @@ struct delivery;
 struct leave {
     enum membership_leave_state state;
     uint64_t deadline_ns;
+    uint64_t patient_until_ns; /* until then several acks are waited for */
     uint64_t retry_ns;
     uint64_t acked_by[LEAVE_ACKS_MAX]; /* name hashes */
     uint32_t acks;

@@ -2,6 +2,10 @@
 #include "core/runtime/control.h"
 #include "core/base/clock.h"
 #include "core/runtime/runtime_internal.h"
+#include <unistd.h>
+
+/* Milliseconds that the end of an abandoned call is waited for. */
+enum { ABANDONED_TRIES = 1000 };
 
 /* A waiting caller looks this often whether the runtime has stopped. */
 #define CONTROL_LOOK_NS (200 * NS_PER_MS)
@@ -11,8 +15,13 @@ enum henge_status control_enter(struct henge_node *node, enum control_kind kind)
     if (!atomic_load_explicit(&node->runtime->is_running, memory_order_acquire)) {
         return HENGE_STOPPED;
     }
-    if (atomic_exchange_explicit(&control->inside, 1, memory_order_acquire) != 0) {
-        return HENGE_BUSY;
+    for (uint32_t tries = 0;
+         atomic_exchange_explicit(&control->inside, 1, memory_order_acquire) != 0; tries++) {
+        uint32_t state = atomic_load_explicit(&control->state, memory_order_relaxed);
+        if (state != CONTROL_ABANDONED || tries == ABANDONED_TRIES) {
+            return HENGE_BUSY;
+        }
+        usleep(1000); /* nobody is inside any more: the gossip thread is about to notice */
     }
     control->kind = kind;
     control->has_begun = false;

@@ -132,19 +132,24 @@ static enum henge_status node_prepare(struct henge_node *node, char *reason, siz
 }
 
 static enum henge_status node_attach(struct henge_node *node, char *reason, size_t room) {
-    struct henge_runtime *runtime = node->runtime;
-    if (!id_take(node)) {
-        snprintf(reason, room, "nodes_max: this runtime has %u nodes already",
-                 runtime->limits.nodes);
-        return HENGE_FULL;
-    }
     enum henge_status status = control_enter(node, CONTROL_ATTACH);
     if (status == HENGE_OK) {
         status = control_run(node, TIME_NEVER);
     }
     if (status != HENGE_OK) {
-        atomic_store_explicit(&runtime->nodes[node->id], NULL, memory_order_release);
         snprintf(reason, room, "the node cannot start: %s", henge_status_text(status));
+    }
+    return status;
+}
+
+/* With the sockets open; closes them again if it fails. */
+static enum henge_status node_start(struct henge_node *node, char *reason, size_t room) {
+    enum henge_status status = advertised_choose(node, reason, room);
+    if (status == HENGE_OK) {
+        status = node_attach(node, reason, room);
+    }
+    if (status != HENGE_OK) {
+        endpoint_discard(node->runtime->transport, node->endpoint);
     }
     return status;
 }
@@ -169,17 +174,18 @@ enum henge_status henge_node_create(struct henge_runtime *runtime,
     if (status != HENGE_OK) {
         return status;
     }
-    status = node_prepare(node, reason, room);
-    if (status != HENGE_OK) {
+    if (!id_take(node)) {
+        snprintf(reason, room, "nodes_max: this runtime has %u nodes already",
+                 runtime->limits.nodes);
         node_free(node);
-        return status;
+        return HENGE_FULL;
     }
-    status = advertised_choose(node, reason, room);
+    status = node_prepare(node, reason, room);
     if (status == HENGE_OK) {
-        status = node_attach(node, reason, room);
+        status = node_start(node, reason, room);
     }
     if (status != HENGE_OK) {
-        endpoint_discard(runtime->transport, node->endpoint);
+        atomic_store_explicit(&runtime->nodes[node->id], NULL, memory_order_release);
         node_free(node);
         return status;
     }

@@ -34,19 +34,12 @@ static void signal_descriptor(struct henge_events *events) {
     }
 }
 
+/* Only this thread raises `lost`, only the subscriber takes it back to 0, with its queue empty. */
 static void offer(struct subscriptions *subscriptions, struct henge_events *events,
                   const struct henge_event *event) {
-    if (events->lost > 0) {
-        struct henge_event resync = {.type = HENGE_RESYNC,
-                                     .number = event->number,
-                                     .time_ms = event->time_ms,
-                                     .lost = events->lost};
-        if (queue_push(events->queue, &resync)) {
-            events->lost = 0;
-        }
-    }
-    if (events->lost > 0 || !queue_push(events->queue, event)) {
-        events->lost++;
+    if (atomic_load_explicit(&events->lost, memory_order_acquire) > 0 ||
+        !queue_push(events->queue, event)) {
+        atomic_fetch_add_explicit(&events->lost, 1, memory_order_release);
         counter_add(&subscriptions->lost, 1);
     }
     signal_descriptor(events);
@@ -132,6 +125,16 @@ int henge_events_fd(const struct henge_events *events) {
     return events->fd;
 }
 
+static enum henge_status resync_next(struct henge_events *events, struct henge_event *event_out) {
+    uint64_t lost = atomic_exchange_explicit(&events->lost, 0, memory_order_acq_rel);
+    if (lost == 0) {
+        return HENGE_EMPTY;
+    }
+    *event_out =
+        (struct henge_event){.type = HENGE_RESYNC, .time_ms = clock_wall_ms(), .lost = lost};
+    return HENGE_OK;
+}
+
 enum henge_status henge_events_next(struct henge_events *events, struct henge_event *event_out) {
     if (queue_pop(events->queue, event_out)) {
         return HENGE_OK;
@@ -141,7 +144,7 @@ enum henge_status henge_events_next(struct henge_events *events, struct henge_ev
         ssize_t got = read(events->fd, &count, sizeof(count));
         (void)got; /* nothing to read yet is fine: it will turn readable, and be found empty */
     }
-    return queue_pop(events->queue, event_out) ? HENGE_OK : HENGE_EMPTY;
+    return queue_pop(events->queue, event_out) ? HENGE_OK : resync_next(events, event_out);
 }
 
 void henge_events_unsubscribe(struct henge_events *events) {

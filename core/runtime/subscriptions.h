@@ -1,8 +1,9 @@
 /* core/runtime/subscriptions.h - event queues of the application: one SPSC queue per subscription,
  * with a descriptor that turns readable. The gossip thread pushes, one application thread pops.
  *
- * A full queue loses nothing silently: the number of what was not taken is kept, and as soon as
- * there is room one RESYNC with that number goes in, before anything newer. */
+ * A full queue loses nothing silently: from then on events are only counted, in `lost`, until the
+ * subscriber has emptied the queue and takes the count as one RESYNC. So nothing newer comes before
+ * it, and nobody has to look again. */
 #ifndef CORE_RUNTIME_SUBSCRIPTIONS_H
 #define CORE_RUNTIME_SUBSCRIPTIONS_H
 
@@ -19,7 +20,7 @@ struct henge_events {
     uint32_t mask;
     int fd;                        /* eventfd */
     _Atomic uint32_t is_signalled; /* the descriptor has been made readable and not yet read */
-    uint64_t lost;                 /* gossip thread: since the last RESYNC that went in */
+    _Atomic uint64_t lost;         /* not taken since the last RESYNC */
 };
 
 /* Gossip thread. */

@@ -16,7 +16,7 @@ extern "C" {
 
 enum henge_event_type {
     HENGE_MEMBER_JOINED = 0,
-    HENGE_MEMBER_UPDATED,   /* metadata, role, zone, weight, address or incarnation */
+    HENGE_MEMBER_UPDATED, /* metadata, role, zone, weight, address or incarnation */
     HENGE_MEMBER_SUSPECTED,
     HENGE_MEMBER_RECOVERED, /* SUSPECT -> ALIVE; a DEAD one that comes back has JOINED again */
     HENGE_MEMBER_LEFT,
@@ -31,17 +31,18 @@ enum { HENGE_EVENTS_ALL = (1 << HENGE_EVENT_TYPE_COUNT) - 1 }; /* mask bits: 1 <
 /* Plain data, copied out. */
 struct henge_event {
     enum henge_event_type type;
-    uint64_t number;             /* counts this node's events; a gap appears only with RESYNC */
+    uint64_t number;             /* counts this node's events; a gap appears only with RESYNC, whose
+                                    own number is 0 */
     uint64_t time_ms;            /* wall clock, since 1970 */
     char name[HENGE_NAME_BYTES]; /* the member; empty for TOPOLOGY_CHANGED and RESYNC */
     struct henge_address address;
     uint64_t generation;
     uint32_t version;
     uint32_t slot;
-    uint64_t ring_version_old;   /* TOPOLOGY_CHANGED */
+    uint64_t ring_version_old; /* TOPOLOGY_CHANGED */
     uint64_t ring_version_new;
     uint64_t ring_fingerprint;
-    uint64_t lost;               /* RESYNC: events not delivered */
+    uint64_t lost; /* RESYNC: events not delivered */
 };
 
 struct henge_events; /* opaque: one subscription */
@@ -52,10 +53,9 @@ HENGE_PUBLIC const char *henge_event_type_text(enum henge_event_type type);
 /* Starts a subscription: the events of the mask from now on, into a queue of `capacity` (rounded up
  * to a power of two, 16..65536). Used by one thread at a time. HENGE_FULL at 16 subscriptions.
  * [may block, about a millisecond] */
-HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_events_subscribe(struct henge_node *node,
-                                                                       uint32_t mask,
-                                                                       size_t capacity,
-                                                                       struct henge_events **events_out);
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_events_subscribe(struct henge_node *node, uint32_t mask, size_t capacity,
+                       struct henge_events **events_out);
 
 /* A descriptor that polls readable while events may be waiting. Do not read or close it.
  * [wait-free] */

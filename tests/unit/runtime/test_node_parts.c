@@ -1,0 +1,135 @@
+/* The calculations around a node: when to publish, the own record, the generation file, affinity.
+ */
+#include "core/base/clock.h"
+#include "core/runtime/affinity.h"
+#include "core/runtime/generation_file.h"
+#include "core/runtime/node/own_record.h"
+#include "core/runtime/node/publication.h"
+#include "core/runtime/resolve.h"
+#include <criterion/criterion.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MS NS_PER_MS
+
+Test(publication, the_first_change_after_quiet_goes_out_at_once) {
+    struct publication publication;
+    publication_init(&publication, 250 * MS, 2000 * MS);
+    cr_assert_eq(publication_ring_due(&publication, false, 0), TIME_NEVER);
+    publication_ring_changed(&publication, 10000 * MS, false);
+    cr_assert_eq(publication_ring_due(&publication, false, 0), 10000 * MS);
+}
+
+Test(publication, further_changes_are_gathered_at_most_two_seconds) {
+    struct publication publication;
+    publication_init(&publication, 250 * MS, 2000 * MS);
+    publication_ring_changed(&publication, 10000 * MS, false);
+    publication_done(&publication, 10000 * MS, true);
+    publication_ring_changed(&publication, 10100 * MS, false);
+    cr_assert_eq(publication_ring_due(&publication, false, 0), 10350 * MS);
+    publication_ring_changed(&publication, 10300 * MS, false);
+    cr_assert_eq(publication_ring_due(&publication, false, 0), 10550 * MS);
+    publication_ring_changed(&publication, 12050 * MS, false);
+    cr_assert_eq(publication_ring_due(&publication, false, 0), 12100 * MS);
+}
+
+Test(publication, a_death_waits_for_the_other_suspects_but_not_for_ever) {
+    struct publication publication;
+    publication_init(&publication, 250 * MS, 2000 * MS);
+    publication_ring_changed(&publication, 10000 * MS, true);
+    cr_assert_eq(publication_ring_due(&publication, true, 3000 * MS), 13000 * MS);
+    cr_assert_eq(publication_ring_due(&publication, false, 3000 * MS), 10000 * MS);
+}
+
+Test(publication, members_are_not_published_faster_than_the_interval) {
+    struct publication publication;
+    publication_init(&publication, 250 * MS, 2000 * MS);
+    publication_done(&publication, 10000 * MS, false);
+    cr_assert_eq(publication_members_due(&publication), TIME_NEVER);
+    publication_members_changed(&publication);
+    cr_assert_eq(publication_members_due(&publication), 10000 * MS + PUBLICATION_MEMBERS_NS);
+}
+
+static void fields_of(struct henge_config *config, struct record_fields *fields) {
+    henge_config_init(config, HENGE_PRESET_LAN);
+    snprintf(config->name, sizeof(config->name), "n");
+    snprintf(config->metadata, sizeof(config->metadata), "b=2\na=1\nc=\n");
+    cr_assert_eq(own_record_fields(config, fields), HENGE_OK);
+}
+
+Test(own_record, pairs_are_ordered_replaced_and_removed) {
+    struct henge_config config;
+    struct record_fields fields;
+    fields_of(&config, &fields);
+    cr_assert_eq(fields.metadata_count, 3);
+    cr_assert_eq(fields.metadata[0].key[0], 'a');
+    cr_assert_eq(fields.metadata[2].value_bytes, 0);
+    cr_assert_eq(own_record_set_pair(&fields, "b", "22"), HENGE_OK);
+    cr_assert_eq(fields.metadata_count, 3);
+    cr_assert_eq(fields.metadata[1].value_bytes, 2);
+    cr_assert_eq(own_record_set_pair(&fields, "aa", "x"), HENGE_OK);
+    cr_assert_eq(fields.metadata[1].key_bytes, 2);
+    cr_assert_eq(own_record_set_pair(&fields, "a", NULL), HENGE_OK);
+    cr_assert_eq(own_record_set_pair(&fields, "a", NULL), HENGE_NOT_FOUND);
+    cr_assert_eq(fields.metadata_count, 3);
+}
+
+Test(own_record, limits_hold) {
+    struct henge_config config;
+    struct record_fields fields;
+    char big[HENGE_METADATA_BYTES + 2];
+    fields_of(&config, &fields);
+    memset(big, 'x', sizeof(big));
+    big[HENGE_METADATA_BYTES - 10] = '\0'; /* the other pairs take more than is left */
+    cr_assert_eq(own_record_set_pair(&fields, "big", big), HENGE_FULL);
+    cr_assert_eq(own_record_set_pair(&fields, "", "x"), HENGE_INVALID);
+    cr_assert_eq(own_record_set_pair(&fields, "k=", "x"), HENGE_INVALID);
+    cr_assert_eq(own_record_set_pair(&fields, "k", "x\ny"), HENGE_INVALID);
+    snprintf(config.metadata, sizeof(config.metadata), "novalue");
+    cr_assert_eq(own_record_fields(&config, &fields), HENGE_INVALID);
+}
+
+Test(generation_file, survives_and_reports_damage) {
+    char directory[] = "/tmp/henge-test-XXXXXX";
+    char path[64];
+    uint64_t generation = 1;
+    cr_assert_not_null(mkdtemp(directory));
+    cr_assert_eq(generation_file_read(directory, "n", &generation), HENGE_OK);
+    cr_assert_eq(generation, 0);
+    cr_assert_eq(generation_file_write(directory, "n", 1234567890123), HENGE_OK);
+    cr_assert_eq(generation_file_read(directory, "n", &generation), HENGE_OK);
+    cr_assert_eq(generation, 1234567890123);
+    snprintf(path, sizeof(path), "%s/n.generation", directory);
+    FILE *file = fopen(path, "w");
+    fputs("not a number", file);
+    fclose(file);
+    cr_assert_eq(generation_file_read(directory, "n", &generation), HENGE_CORRUPT);
+    unlink(path);
+    rmdir(directory);
+    cr_assert_eq(generation_file_write(directory, "n", 1), HENGE_SYSTEM);
+}
+
+Test(affinity, settings) {
+    int cpus[3];
+    cpu_set_t allowed;
+    cr_assert(affinity_choose("none", 3, cpus));
+    cr_assert_eq(cpus[0], -1);
+    cr_assert(affinity_choose("auto", 3, cpus));
+    cr_assert_eq(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+    for (int index = 0; index < 3; index++) {
+        cr_assert(cpus[index] >= 0 && CPU_ISSET((size_t)cpus[index], &allowed));
+    }
+    cr_assert_not(affinity_choose("1000,1000,1000", 3, cpus));
+}
+
+Test(resolve, numbers_names_and_nonsense) {
+    struct henge_address addresses[4];
+    cr_assert_eq(resolve_endpoint("127.0.0.1:80", addresses, 4), 1);
+    cr_assert_eq(addresses[0].port, 80);
+    cr_assert_geq(resolve_endpoint("localhost:7946", addresses, 4), 1);
+    cr_assert_eq(addresses[0].port, 7946);
+    cr_assert_eq(resolve_endpoint("no-port", addresses, 4), 0);
+    cr_assert_eq(resolve_endpoint(":1", addresses, 4), 0);
+}
