@@ -5,6 +5,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +167,19 @@ static struct argp_option *options_create(void) {
     return options;
 }
 
+/* What argp was told; the flags that were read point into argv, not here. */
+static void options_free(struct argp_option *options) {
+    for (size_t i = 0; options[i].name != NULL; i++) {
+        if (options[i].key >= KEY_OWN) {
+            free((char *)(uintptr_t)options[i].name);
+        }
+        if (options[i].key >= KEY_SETTING) {
+            free((char *)(uintptr_t)options[i].doc);
+        }
+    }
+    free(options);
+}
+
 void henged_flags_parse(int argc, char **argv, struct henged_flags *flags_out) {
     static const char text[] =
         "Runs one node of a henge cluster in the foreground.\v"
@@ -174,12 +188,14 @@ void henged_flags_parse(int argc, char **argv, struct henged_flags *flags_out) {
         "HENGE_KEY; flags win over the environment, the environment over the file. SIGTERM and "
         "SIGINT leave the cluster gracefully.\n\n"
         "Exit codes: 0 clean, 2 bad usage or configuration, 1 anything else.";
-    struct argp argp = {.options = options_create(), .parser = option_parse, .doc = text};
+    struct argp_option *options = options_create();
+    struct argp argp = {.options = options, .parser = option_parse, .doc = text};
     *flags_out = (struct henged_flags){.ready_fd = -1};
     /* Assigned, not defined: a definition of ours would be hidden from libc's argp. */
     argp_program_version = "henged " HENGE_VERSION;
     argp_err_exit_status = 2;
     error_t error = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, flags_out);
+    options_free(options);
     if (error != 0) {
         fprintf(stderr, "henged: %s\n", strerror(error));
         exit(2);

@@ -21,8 +21,8 @@ struct henged_flags {
     bool print_config;
 };
 
-/* Reads the command line. --help, --version and bad usage end the process (0, 0 and 2), as argp
- * does. Memory for the option table is kept for the life of the process. */
+/* Reads the command line; the values point into argv. --help, --version and bad usage end the
+ * process (0, 0 and 2), as argp does. */
 void henged_flags_parse(int argc, char **argv, struct henged_flags *flags_out);
 
 /* "probe.period_ms" -> "probe-period-ms" */
