@@ -23,6 +23,7 @@ refused io/planted.c '#include "core/runtime/control.h"' "io must not include ru
 refused tools/planted.c '#include "core/base/bytes.h"' "program must not include base"
 refused examples/planted.c '#include "ring/ring.h"' "example must not include ring"
 refused tests/unit/ring/planted.c '#include "io/seal.h"' "tests of ring must not include io"
+refused tests/unit/tools/planted.c '#include "ring/ring.h"' "tests of tools must not include ring"
 refused core/base/planted.c '#include "../../ring/ring.h"' "include lines start at the root"
 refused ring/planted.c '#include "ring.h"' "include lines start at the root"
 refused ring/planted.c '#include "ring/lookup.c"' "a .c file is never included"
