@@ -100,15 +100,14 @@ bool pull_by_stream(struct membership *membership, enum pull_purpose purpose,
 
 /* Answering. */
 
-static void send_message(struct outbox *outbox, const struct delivery *delivery,
-                         const uint8_t *message, size_t bytes) {
+static void send_message(struct outbox *outbox, const struct henge_address *address,
+                         uint64_t generation, const uint8_t *message, size_t bytes) {
     size_t capacity = 0;
     uint8_t *room = outbox->begin(outbox->context, &capacity);
     if (room == NULL)
         return;
-    struct packet_target target = {.address = delivery->source->address,
-                                   .generation = delivery->head.source_generation,
-                                   .lane = LANE_GOSSIP};
+    struct packet_target target = {
+        .address = *address, .generation = generation, .lane = LANE_GOSSIP};
     if (bytes <= capacity)
         memcpy(room, message, bytes);
     outbox->commit(outbox->context, &target, bytes <= capacity ? bytes : 0);
@@ -116,7 +115,8 @@ static void send_message(struct outbox *outbox, const struct delivery *delivery,
 
 /* Everything in a few datagrams; false when it is more than that (nothing was sent). */
 static bool answer_by_datagram(struct membership *membership, const struct delivery *delivery,
-                               const struct wire_pull *pull, uint64_t changed_after) {
+                               const struct henge_address *address, const struct wire_pull *pull,
+                               uint64_t changed_after) {
     uint8_t messages[RECORDS_DATAGRAMS_MAX][MESSAGE_BYTES_MAX];
     size_t bytes[RECORDS_DATAGRAMS_MAX];
     size_t room = membership->settings.payload_bytes_max;
@@ -132,7 +132,8 @@ static bool answer_by_datagram(struct membership *membership, const struct deliv
     } while (snapshot.has_next);
     for (uint16_t i = 0; i < parts; i++)
         if (token_bucket_take(&membership->replies, membership->now_ns))
-            send_message(delivery->outbox, delivery, messages[i], bytes[i]);
+            send_message(delivery->outbox, address, delivery->head.source_generation, messages[i],
+                         bytes[i]);
     return true;
 }
 
@@ -160,22 +161,33 @@ static struct script *build_script(struct membership *membership, uint64_t bucke
     return script;
 }
 
-/* The kept snapshot, with what changed since sent as datagrams; a new one when that is too much.
- * NULL: no script to be had. One reference is the caller's. */
+/* What changed since the kept snapshot was made, by datagram to the asker: to the address of its
+ * record, for a stream comes from a port where it does not listen. False: too much, or unknown. */
+static bool send_changes(struct membership *membership, const struct delivery *delivery) {
+    const struct scripts *scripts = &membership->scripts;
+    if (scripts->shared_changes == membership->table.changes)
+        return true;
+    uint32_t slot = table_find(&membership->table, delivery->head.source_name_hash);
+    if (slot == NO_SLOT)
+        return false;
+    struct wire_pull changes = {.request_id = 0, .buckets = SNAPSHOT_ALL_BUCKETS};
+    return answer_by_datagram(membership, delivery,
+                              &membership->table.members[slot].record->address, &changes,
+                              scripts->shared_changes);
+}
+
+/* The kept snapshot and what changed since; a new one when that is too much. NULL: no script to be
+ * had. One reference is the caller's. */
 static struct script *answer_script(struct membership *membership, const struct delivery *delivery,
                                     const struct wire_pull *pull) {
     struct scripts *scripts = &membership->scripts;
     if (pull->buckets != SNAPSHOT_ALL_BUCKETS)
         return build_script(membership, pull->buckets);
     scripts_step(scripts, membership->now_ns);
-    if (scripts->shared != NO_SLOT) {
-        struct wire_pull changes = {.request_id = 0, .buckets = SNAPSHOT_ALL_BUCKETS};
-        if (scripts->shared_changes == membership->table.changes ||
-            answer_by_datagram(membership, delivery, &changes, scripts->shared_changes)) {
-            struct script *shared = &scripts->entries[scripts->shared];
-            shared->references++;
-            return shared;
-        }
+    if (scripts->shared != NO_SLOT && send_changes(membership, delivery)) {
+        struct script *shared = &scripts->entries[scripts->shared];
+        shared->references++;
+        return shared;
     }
     struct script *script = build_script(membership, SNAPSHOT_ALL_BUCKETS);
     if (script != NULL)
@@ -210,7 +222,7 @@ void pull_receive(struct membership *membership, struct delivery *delivery) {
         answer_by_stream(membership, delivery, &pull);
         return;
     }
-    if (answer_by_datagram(membership, delivery, &pull, 0) ||
+    if (answer_by_datagram(membership, delivery, &delivery->source->address, &pull, 0) ||
         !token_bucket_take(&membership->replies, membership->now_ns))
         return;
     uint8_t message[MESSAGE_HEAD_BYTES + WIRE_RECORDS_BYTES];
@@ -218,7 +230,8 @@ void pull_receive(struct membership *membership, struct delivery *delivery) {
                                 membership->table.members[0].generation};
     size_t bytes = put_short_answer(message, sizeof message, &head, pull.request_id,
                                     RECORDS_USE_STREAM | RECORDS_LAST);
-    send_message(delivery->outbox, delivery, message, bytes);
+    send_message(delivery->outbox, &delivery->source->address, delivery->head.source_generation,
+                 message, bytes);
 }
 
 /* Being answered. */

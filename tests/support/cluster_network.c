@@ -233,7 +233,10 @@ static void deliver(struct cluster *cluster, const struct cluster_event *event) 
     } else if (event->kind != EVENT_MESSAGE) {
         end_stream(cluster, node, event, event->kind == EVENT_STREAM_TIMEOUT);
     } else {
-        struct packet_source source = {.address = cluster->nodes[event->from].address,
+        struct henge_address from = cluster->nodes[event->from].address;
+        if (event->stream != 0 && cluster->streams[event->stream - 1].client == event->from)
+            from.port = 40000; /* a connection comes from a port where nobody listens */
+        struct packet_source source = {.address = from,
                                        .destination_generation = event->destination_generation,
                                        .received_ns = cluster->now_ns,
                                        .stream = event->stream};
