@@ -1,8 +1,8 @@
 /* membership/membership.h - one node's knowledge of its cluster: table, gossip, sync, join, leave,
  * suspicions. The gossip half of the protocol; the detector half is detector/detector.h.
  *
- * A calculation: time, bytes and random numbers go in, messages (outbox) and changes (observer) come
- * out. No socket, no clock, no thread, no allocation per packet. All functions of one struct
+ * A calculation: time, bytes and random numbers go in, messages (outbox) and changes (observer)
+ * come out. No socket, no clock, no thread, no allocation per packet. All functions of one struct
  * membership belong to one thread. `now_ns` never goes backwards.
  *
  * Receive horizon: no suspicion is judged (turned into DEAD) before the caller says that everything
@@ -21,20 +21,20 @@
 struct membership;
 
 struct membership_settings {
-    struct record_fields self;   /* generation = the floor to start from; payload_version 0 */
-    uint64_t ring_parameters;    /* hash of salt and the like: JOIN refuses a different one */
+    struct record_fields self; /* generation = the floor to start from; payload_version 0 */
+    uint64_t ring_parameters;  /* hash of salt and the like: JOIN refuses a different one */
     uint64_t probe_period_ns;
     uint32_t suspicion_max_factor;
     uint32_t fanout;
     uint64_t gossip_tick_ns;
     uint64_t gossip_window_ns;
     uint32_t packets_per_s, packets_burst;
-    uint32_t payload_bytes_max;  /* of a datagram's message, sealing taken off */
+    uint32_t payload_bytes_max; /* of a datagram's message, sealing taken off */
     uint32_t members_max;
     uint64_t tombstone_ns;
     uint64_t dead_shown_ns;
     uint64_t random_seed;
-    uint64_t wall_ms;            /* at creation: bounds the generations that are believed */
+    uint64_t wall_ms; /* at creation: bounds the generations that are believed */
 };
 
 /* What is known of one member. `record` is NULL in an unused slot. */
@@ -42,22 +42,22 @@ struct member {
     struct record *record;
     uint64_t generation;
     uint32_t version;
-    uint8_t status;              /* enum henge_member_status */
+    uint8_t status; /* enum henge_member_status */
     uint64_t status_since_ns;
 };
 
 struct member_change {
     uint32_t slot;
-    bool is_new;                 /* the slot was not in use: before_* mean nothing */
-    bool is_forgotten;           /* the slot is being given up (DEAD or LEFT for dead_shown_ns) */
-    bool payload_changed;        /* another record, same name */
+    bool is_new;          /* the slot was not in use: before_* mean nothing */
+    bool is_forgotten;    /* the slot is being given up (DEAD or LEFT for dead_shown_ns) */
+    bool payload_changed; /* another record, same name */
     bool generation_changed;
     uint8_t before_status;
     uint8_t status;
 };
 
-/* Called synchronously, once per change, by the one function that changes a member's state. Must not
- * call back into membership but for its const functions. */
+/* Called synchronously, once per change, by the one function that changes a member's state. Must
+ * not call back into membership but for its const functions. */
 struct membership_observer {
     void *context;
     void (*on_change)(void *context, const struct member_change *change);
@@ -77,8 +77,7 @@ void membership_destroy(struct membership *membership);
 
 /* The three doors. */
 void membership_receive(struct membership *membership, const uint8_t *message, size_t bytes,
-                        const struct packet_source *source, uint64_t now_ns,
-                        struct outbox *outbox);
+                        const struct packet_source *source, uint64_t now_ns, struct outbox *outbox);
 void membership_step(struct membership *membership, uint64_t now_ns, uint64_t horizon_ns,
                      struct outbox *outbox);
 uint64_t membership_deadline(const struct membership *membership);
@@ -97,8 +96,8 @@ void membership_peer_alive(struct membership *membership, uint32_t slot, uint64_
 /* The process at the member's address is another incarnation. */
 void membership_not_me(struct membership *membership, uint32_t slot, uint64_t generation,
                        uint64_t now_ns);
-void membership_peer_fingerprint(struct membership *membership, uint32_t slot,
-                                 uint64_t fingerprint, uint64_t age_ns, uint64_t now_ns);
+void membership_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
+                                 uint64_t age_ns, uint64_t now_ns);
 void membership_self_version(struct membership *membership, uint64_t generation, uint32_t version,
                              uint64_t now_ns);
 
@@ -111,8 +110,8 @@ void membership_stream_ended(struct membership *membership, uint64_t request_tok
 enum membership_join_state { JOIN_IDLE = 0, JOIN_UNDER_WAY, JOIN_DONE, JOIN_REFUSED };
 /* Contacts all seeds at once, and again every second until joined; they stay known as seeds for
  * healing. After a leave this starts a new generation. */
-void membership_join(struct membership *membership, const struct henge_address *seeds,
-                     size_t count, uint64_t now_ns);
+void membership_join(struct membership *membership, const struct henge_address *seeds, size_t count,
+                     uint64_t now_ns);
 enum membership_join_state membership_join_state(const struct membership *membership);
 /* "ring parameters differ", ...; empty unless JOIN_REFUSED. */
 const char *membership_join_reason(const struct membership *membership);
@@ -123,8 +122,8 @@ enum membership_leave_state membership_leave_state(const struct membership *memb
 /* Distinct members that have acknowledged the leave. */
 uint32_t membership_leave_acks(const struct membership *membership);
 
-/* This node's payload: same name and generation, next payload version. HENGE_INVALID names no field:
- * check with record_fields_check before. */
+/* This node's payload: same name and generation, next payload version. HENGE_INVALID names no
+ * field: check with record_fields_check before. */
 enum henge_status membership_set_payload(struct membership *membership,
                                          const struct record_fields *fields, uint64_t now_ns);
 
@@ -152,7 +151,6 @@ struct membership_counters {
     uint32_t alive, suspect, dead, left;
     uint32_t agreement_permille;
 };
-void membership_counters_get(const struct membership *membership,
-                             struct membership_counters *out);
+void membership_counters_get(const struct membership *membership, struct membership_counters *out);
 
 #endif

@@ -1,8 +1,8 @@
 /* membership/message.h - message types and what every message begins with.
  *
- * A message is [u8 type][u8 0][u64 source name hash][u64 source generation][body]. Unknown types and
- * trailing bytes are skipped and counted, so that versions can be mixed. docs/protocol.md has every
- * body byte by byte. */
+ * A message is [u8 type][u8 0][u64 source name hash][u64 source generation][body]. Unknown types
+ * and trailing bytes are skipped and counted, so that versions can be mixed. docs/protocol.md has
+ * every body byte by byte. */
 #ifndef MEMBERSHIP_MESSAGE_H
 #define MEMBERSHIP_MESSAGE_H
 
@@ -16,9 +16,9 @@ enum message_type {
     MESSAGE_JOIN_REPLY,
     MESSAGE_GOSSIP,
     MESSAGE_GOSSIP_REPLY,
-    MESSAGE_SYNC,         /* bucket sums */
-    MESSAGE_PULL,         /* asks for the records of some buckets */
-    MESSAGE_RECORDS,      /* a part of a snapshot, or of a repair */
+    MESSAGE_SYNC,    /* bucket sums */
+    MESSAGE_PULL,    /* asks for the records of some buckets */
+    MESSAGE_RECORDS, /* a part of a snapshot, or of a repair */
     MESSAGE_LEAVE,
     MESSAGE_LEAVE_ACK,
     /* lane detector; detector/probe_wire.[ch] */

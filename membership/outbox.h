@@ -19,7 +19,7 @@ struct packet_source {
     struct henge_address address;
     uint64_t destination_generation; /* whom the sender meant; 0 = it did not know */
     uint64_t received_ns;
-    uint32_t stream;                 /* answers go there; 0 = datagram */
+    uint32_t stream; /* answers go there; 0 = datagram */
 };
 
 struct packet_target {
@@ -36,11 +36,10 @@ struct outbox {
     void (*commit)(void *context, const struct packet_target *target, size_t bytes);
     /* Opens a stream to target and sends the script, records of [u16 bytes][message]; answers come
      * as messages with the source's stream set; membership_stream_ended tells the end with
-     * request_token. The script is lent until membership_script_done(script_token). False: no stream
-     * to be had now. */
-    bool (*stream_request)(void *context, const struct packet_target *target,
-                           const uint8_t *script, size_t script_bytes, uint64_t script_token,
-                           uint64_t request_token);
+     * request_token. The script is lent until membership_script_done(script_token). False: no
+     * stream to be had now. */
+    bool (*stream_request)(void *context, const struct packet_target *target, const uint8_t *script,
+                           size_t script_bytes, uint64_t script_token, uint64_t request_token);
     /* Sends the script on the stream that brought a request and ends it. */
     bool (*stream_answer)(void *context, uint32_t stream, const uint8_t *script,
                           size_t script_bytes, uint64_t script_token);

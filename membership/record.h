@@ -36,9 +36,9 @@ struct record_fields {
 };
 
 struct record {
-    uint64_t name_hash;  /* hash64 of the name */
+    uint64_t name_hash; /* hash64 of the name */
     uint64_t generation;
-    uint64_t digest;     /* hash64 of the encoding */
+    uint64_t digest; /* hash64 of the encoding */
     uint32_t payload_version;
     uint32_t references;
     struct henge_address address;
@@ -47,7 +47,7 @@ struct record {
     uint8_t boot_id[RECORD_BOOT_BYTES];
     uint16_t metadata_count;
     uint16_t encoded_bytes;
-    uint32_t store_index; /* private to the store */
+    uint32_t store_index;                    /* private to the store */
     const char *name, *role, *region, *zone; /* NUL-terminated, in this block */
     const char *const *metadata;             /* key, value, key, value, ... NUL-terminated */
     const uint8_t *encoded;                  /* canonical encoding, in this block */
