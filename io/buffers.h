@@ -17,8 +17,12 @@ enum {
 };
 
 /* Who has a buffer at the moment: for quotas. */
-enum buffer_holder { BUFFER_HOLDER_IO = 0, BUFFER_HOLDER_GOSSIP, BUFFER_HOLDER_DETECTOR,
-                     BUFFER_HOLDER_COUNT };
+enum buffer_holder {
+    BUFFER_HOLDER_IO = 0,
+    BUFFER_HOLDER_GOSSIP,
+    BUFFER_HOLDER_DETECTOR,
+    BUFFER_HOLDER_COUNT
+};
 
 struct buffer {
     struct buffer *next;       /* free list of the pool, or a queue of the present owner */
@@ -30,11 +34,11 @@ struct buffer {
     struct henge_address peer; /* sender on receive, destination on send */
     /* After seal_open, or for seal_close: */
     uint64_t destination_generation;
-    uint32_t payload_bytes;    /* payload = packet + SEAL_HEADER_BYTES */
-    uint32_t endpoint;         /* which node's sockets: transport endpoint id */
-    uint32_t stream;           /* frame of this stream, or 0 for a datagram */
+    uint32_t payload_bytes; /* payload = packet + SEAL_HEADER_BYTES */
+    uint32_t endpoint;      /* which node's sockets: transport endpoint id */
+    uint32_t stream;        /* frame of this stream, or 0 for a datagram */
     uint8_t lane;
-    uint8_t holder;            /* enum buffer_holder */
+    uint8_t holder; /* enum buffer_holder */
     /* Private to the transport while a send is under way. */
     struct msghdr message;
     struct iovec vector;
@@ -43,7 +47,7 @@ struct buffer {
 
 struct buffer_pool {
     struct buffer *buffers;
-    uint8_t *area;             /* count * stride, page aligned */
+    uint8_t *area; /* count * stride, page aligned */
     struct buffer *free;
     uint32_t free_count;
     uint32_t count;

@@ -60,9 +60,9 @@ struct transport_sink {
 
 /* kind AUTO tries io_uring, then epoll; reason_out (text, cut) says why io_uring was not taken, or
  * is empty. IO_URING fails with HENGE_UNSUPPORTED and the reason. */
-enum henge_status transport_create(const struct transport_settings *settings,
-                                   struct memory *memory, struct transport **transport_out,
-                                   char *reason_out, size_t reason_bytes);
+enum henge_status transport_create(const struct transport_settings *settings, struct memory *memory,
+                                   struct transport **transport_out, char *reason_out,
+                                   size_t reason_bytes);
 void transport_destroy(struct transport *transport);
 const char *transport_name(const struct transport *transport); /* "io_uring", "epoll", "memory" */
 
@@ -101,7 +101,8 @@ void stream_close(struct transport *transport, uint32_t stream);
 /* Submits what was begun, delivers what has completed; if nothing had, waits until something does,
  * the wake, or `timeout_ns` (0 = do not wait, TIME_NEVER = no limit). Returns how many completions
  * were delivered (0 means: everything that the kernel had was handed over). `now_ns` is what
- * received_ns is stamped with when the call does not sleep; after a sleep the clock is read anew. */
+ * received_ns is stamped with when the call does not sleep; after a sleep the clock is read anew.
+ */
 uint32_t transport_turn(struct transport *transport, uint64_t now_ns, uint64_t timeout_ns);
 
 /* Ends a waiting turn, or the next one if none waits. Any thread. One system call; callers avoid it
@@ -112,7 +113,7 @@ struct transport_counters {
     uint64_t receive_stalls;  /* receive stopped for want of buffers, then resumed */
     uint64_t streams_refused; /* streams_max */
     uint64_t sends_failed;
-    uint64_t rearms;          /* multishot receives started again */
+    uint64_t rearms; /* multishot receives started again */
 };
 /* io thread, or after the threads have stopped. */
 void transport_counters_get(const struct transport *transport, struct transport_counters *out);

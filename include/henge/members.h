@@ -13,12 +13,7 @@ extern "C" {
 
 struct henge_view;
 
-enum henge_member_status {
-    HENGE_ALIVE = 0,
-    HENGE_SUSPECT,
-    HENGE_DEAD,
-    HENGE_LEFT
-};
+enum henge_member_status { HENGE_ALIVE = 0, HENGE_SUSPECT, HENGE_DEAD, HENGE_LEFT };
 
 enum henge_ring_state {
     HENGE_RING_JOINING = 0, /* takes part in the next ring only */
@@ -31,20 +26,20 @@ enum henge_ring_state {
 struct henge_member {
     const char *name;
     struct henge_address address;
-    uint64_t generation;    /* incarnation = (generation, version) */
+    uint64_t generation; /* incarnation = (generation, version) */
     uint32_t version;
     enum henge_member_status status;
     enum henge_ring_state ring_state;
     uint32_t weight;
-    uint32_t slot;          /* index of this member on this node, stable while it is known */
+    uint32_t slot; /* index of this member on this node, stable while it is known */
     const char *role;
     const char *region;
     const char *zone;
     uint32_t metadata_count;
-    uint32_t rtt_us;        /* smoothed; 0 = not measured */
-    uint64_t last_seen_ms;  /* age of the last direct contact; UINT64_MAX = never */
+    uint32_t rtt_us;       /* smoothed; 0 = not measured */
+    uint64_t last_seen_ms; /* age of the last direct contact; UINT64_MAX = never */
     bool is_self;
-    const void *record;     /* for henge_member_metadata */
+    const void *record; /* for henge_member_metadata */
 };
 
 /* "ALIVE", "SUSPECT", "DEAD", "LEFT". Any thread. [wait-free] */
@@ -60,9 +55,9 @@ HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
 henge_members_at(const struct henge_view *view, size_t index, struct henge_member *member_out);
 
 /* By name, or by the slot a route carries. Inside a section. [wait-free, O(log n) and O(1)] */
-HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
-henge_members_find(const struct henge_view *view, const char *name,
-                   struct henge_member *member_out);
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_members_find(const struct henge_view *view,
+                                                                   const char *name,
+                                                                   struct henge_member *member_out);
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
 henge_members_by_slot(const struct henge_view *view, uint32_t slot,
                       struct henge_member *member_out);

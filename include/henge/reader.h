@@ -23,9 +23,8 @@ struct henge_view;   /* opaque: one immutable {members, ring} */
 
 /* Registers a reader. Used by one thread at a time, any thread. HENGE_FULL at readers_max.
  * `name` shows up in stats (at most 31 bytes, may be NULL). [may block] */
-HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_reader_create(struct henge_node *node,
-                                                                    const char *name,
-                                                                    struct henge_reader **reader_out);
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_reader_create(struct henge_node *node, const char *name, struct henge_reader **reader_out);
 
 /* Not inside a section. [may block] */
 HENGE_PUBLIC void henge_reader_destroy(struct henge_reader *reader);

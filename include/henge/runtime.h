@@ -2,7 +2,8 @@
  *
  * A runtime has three roles (network I/O, gossip, failure detection), by default a thread each,
  * named henge-io, henge-gossip and henge-detect and pinned as `affinity` says. It hosts up to
- * nodes_max nodes. Its threads block all signals. Nothing survives fork: a child must not use it. */
+ * nodes_max nodes. Its threads block all signals. Nothing survives fork: a child must not use it.
+ */
 #ifndef HENGE_RUNTIME_H
 #define HENGE_RUNTIME_H
 
@@ -39,12 +40,7 @@ struct henge_allocator {
     void (*release)(void *context, void *block, size_t bytes, enum henge_memory_tag tag);
 };
 
-enum henge_log_level {
-    HENGE_LOG_ERROR = 0,
-    HENGE_LOG_WARN,
-    HENGE_LOG_INFO,
-    HENGE_LOG_DEBUG
-};
+enum henge_log_level { HENGE_LOG_ERROR = 0, HENGE_LOG_WARN, HENGE_LOG_INFO, HENGE_LOG_DEBUG };
 
 /* Where log lines go; NULL write = nowhere. `write` gets one line without newline, may be called
  * from any henge thread, must not block for long and must not call back into henge. */
@@ -95,8 +91,8 @@ HENGE_PUBLIC void henge_runtime_destroy(struct henge_runtime *runtime);
 HENGE_PUBLIC const char *henge_runtime_transport(const struct henge_runtime *runtime);
 HENGE_PUBLIC const char *henge_runtime_transport_reason(const struct henge_runtime *runtime);
 
-HENGE_PUBLIC const char *henge_version_text(void);  /* "0.1.0" */
-HENGE_PUBLIC unsigned henge_abi_version(void);      /* rises when a binary must be rebuilt */
+HENGE_PUBLIC const char *henge_version_text(void); /* "0.1.0" */
+HENGE_PUBLIC unsigned henge_abi_version(void);     /* rises when a binary must be rebuilt */
 
 #ifdef __cplusplus
 }

@@ -28,19 +28,19 @@ struct henge_stats {
 
     /* this node: packets */
     uint64_t packets_received, packets_sent, bytes_received, bytes_sent;
-    uint64_t packets_forged;         /* not authentic: wrong key, label, or a flipped bit */
-    uint64_t packets_malformed;      /* authentic, but not a message */
-    uint64_t packets_misdirected;    /* meant for another generation */
-    uint64_t packets_dropped_quota;  /* a consumer had all the buffers it may have */
-    uint64_t packets_dropped_send;   /* no send buffer or socket full */
+    uint64_t packets_forged;        /* not authentic: wrong key, label, or a flipped bit */
+    uint64_t packets_malformed;     /* authentic, but not a message */
+    uint64_t packets_misdirected;   /* meant for another generation */
+    uint64_t packets_dropped_quota; /* a consumer had all the buffers it may have */
+    uint64_t packets_dropped_send;  /* no send buffer or socket full */
     uint64_t streams_opened, streams_accepted, streams_failed;
 
     /* this node: protocol */
     uint64_t probes_sent, probes_failed, probes_indirect, acks_sent, nacks_received;
-    uint64_t accusations;   /* suspicions that this node started */
-    uint64_t verdicts;      /* DEAD that this node declared */
-    uint64_t refutations;   /* times this node raised its own version */
-    uint64_t pauses;        /* times the pause guard struck */
+    uint64_t accusations; /* suspicions that this node started */
+    uint64_t verdicts;    /* DEAD that this node declared */
+    uint64_t refutations; /* times this node raised its own version */
+    uint64_t pauses;      /* times the pause guard struck */
     uint64_t gossip_updates_sent, gossip_updates_received, gossip_updates_news;
     uint64_t syncs_started, syncs_records_received;
     uint64_t updates_refused; /* table or metadata limits */
@@ -48,11 +48,11 @@ struct henge_stats {
 
     /* the runtime */
     uint64_t views_published, views_reclaimed, views_delayed; /* delayed: live_views_max reached */
-    uint64_t oldest_section_ms;       /* age of the oldest open section */
-    char oldest_section_reader[32];   /* and whose it is */
-    uint64_t memory_bytes[8];         /* by enum henge_memory_tag */
+    uint64_t oldest_section_ms;                               /* age of the oldest open section */
+    char oldest_section_reader[32];                           /* and whose it is */
+    uint64_t memory_bytes[8];                                 /* by enum henge_memory_tag */
     uint64_t turns_io, turns_gossip, turns_detector;
-    uint64_t wakes;                   /* system calls made to wake a sleeping thread */
+    uint64_t wakes; /* system calls made to wake a sleeping thread */
 };
 
 /* Fills what the caller's size_bytes covers. Any thread. [non-blocking] */

@@ -19,18 +19,18 @@ extern "C" {
 
 enum henge_status {
     HENGE_OK = 0,
-    HENGE_INVALID,       /* an argument, key or value is not acceptable; nothing was changed */
-    HENGE_NO_MEMORY,     /* the allocator refused */
-    HENGE_BUSY,          /* another thread is inside the same control call; try again */
-    HENGE_FULL,          /* a named limit is reached; nothing was queued */
-    HENGE_EMPTY,         /* nothing there now */
-    HENGE_TIMEOUT,       /* the deadline passed first */
-    HENGE_NOT_FOUND,     /* no such member, key, file or range */
-    HENGE_UNSUPPORTED,   /* the kernel, the build or the configuration cannot do this */
-    HENGE_SYSTEM,        /* a system call failed; the log says which and why */
-    HENGE_REFUSED,       /* the cluster answered, and said no */
-    HENGE_STOPPED,       /* the runtime or node is not running */
-    HENGE_CORRUPT,       /* bytes that are not what they claim to be */
+    HENGE_INVALID,     /* an argument, key or value is not acceptable; nothing was changed */
+    HENGE_NO_MEMORY,   /* the allocator refused */
+    HENGE_BUSY,        /* another thread is inside the same control call; try again */
+    HENGE_FULL,        /* a named limit is reached; nothing was queued */
+    HENGE_EMPTY,       /* nothing there now */
+    HENGE_TIMEOUT,     /* the deadline passed first */
+    HENGE_NOT_FOUND,   /* no such member, key, file or range */
+    HENGE_UNSUPPORTED, /* the kernel, the build or the configuration cannot do this */
+    HENGE_SYSTEM,      /* a system call failed; the log says which and why */
+    HENGE_REFUSED,     /* the cluster answered, and said no */
+    HENGE_STOPPED,     /* the runtime or node is not running */
+    HENGE_CORRUPT,     /* bytes that are not what they claim to be */
     HENGE_STATUS_COUNT
 };
 

@@ -14,10 +14,17 @@ static void uncut(struct cluster *cluster) {
         cluster->nodes[i].side = 0;
 }
 
+static void forget_seeds(struct cluster *cluster) {
+    for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++)
+        if (cluster->nodes[i].membership != NULL)
+            cluster->nodes[i].membership->join.seeds_count = 0;
+}
+
 static void cut_and_heal(uint64_t seed, uint32_t count, uint64_t cut_ns, uint64_t tombstone_ns) {
     struct cluster *cluster = cluster_create(seed);
     cluster->settings.tombstone_ns = tombstone_ns;
     cluster_form(cluster, count);
+    forget_seeds(cluster); /* they are to find each other by what they remember */
     cluster->probes = true;
     cut(cluster, count / 2, count);
     cluster_run(cluster, cut_ns);
@@ -54,7 +61,7 @@ Test(heal, a_short_cut_is_refuted) {
     cluster_form(cluster, 10);
     cluster->probes = true;
     cut(cluster, 3, 4);
-    cluster_run(cluster, 3 * NS_PER_S);
+    cluster_run(cluster, 2 * NS_PER_S);
     uncut(cluster);
     cr_assert(cluster_run_until(cluster, 20 * NS_PER_S, cluster_agrees));
     for (uint32_t i = 0; i < 10; i++)
@@ -101,6 +108,59 @@ Test(heal, a_missed_change_is_repaired_by_difference) {
     cr_assert_lt(records, 20 * 20, "one bucket was exchanged, not the table");
     cluster_run(cluster, 15 * NS_PER_S); /* reports of before are no longer recent */
     cr_assert_eq(cluster_counters(cluster, 0).agreement_permille, 1000);
+    cluster_destroy(cluster);
+}
+
+/* A peer's table says that a member is dead which is held to live. */
+static void tell_record(struct cluster *cluster, uint32_t to, uint32_t from, uint32_t subject,
+                        uint8_t type, uint8_t status) {
+    const struct member *speaker = membership_member(cluster->nodes[from].membership, 0);
+    const struct member *member = membership_member(cluster->nodes[subject].membership, 0);
+    uint8_t message[128];
+    struct bytes_writer writer = bytes_writer_of(message, sizeof message);
+    struct message_head head = {type, speaker->record->name_hash, speaker->generation};
+    struct wire_records records = {.flags = RECORDS_LAST, .count = 1};
+    struct update update = {.name_hash = member->record->name_hash,
+                            .liveness = {member->generation, member->version, status}};
+    message_head_put(&writer, &head);
+    if (type == MESSAGE_RECORDS)
+        wire_records_put(&writer, &records);
+    else
+        bytes_put_u16(&writer, 1);
+    wire_update_put(&writer, &update);
+    cluster_inject(cluster, to, from, message, bytes_written(&writer));
+}
+
+Test(heal, a_synced_verdict_only_accuses) {
+    struct cluster *cluster = cluster_create(62);
+    cluster_form(cluster, 10);
+    cluster_reset_counts(cluster);
+    tell_record(cluster, 0, 1, 4, MESSAGE_RECORDS, HENGE_DEAD);
+    cr_assert_eq(cluster_look(cluster, 0, 4)->status, HENGE_SUSPECT);
+    cluster_run(cluster, 3 * NS_PER_S);
+    for (uint32_t i = 0; i < 10; i++) {
+        cr_assert_eq(cluster_look(cluster, i, 4)->status, HENGE_ALIVE);
+        cr_assert_eq(cluster_look(cluster, i, 4)->version, 1, "its victim was told, and answered");
+        cr_assert_eq(cluster->nodes[i].statuses_seen[HENGE_DEAD], 0);
+    }
+    tell_record(cluster, 0, 1, 4, MESSAGE_GOSSIP, HENGE_DEAD);
+    cr_assert_eq(cluster_look(cluster, 0, 4)->status, HENGE_DEAD, "gossip brings verdicts");
+    cluster_destroy(cluster);
+}
+
+Test(heal, who_calls_a_node_dead_gets_its_word_directly) {
+    struct cluster *cluster = cluster_create(63);
+    cluster_start(cluster, 0, 0, 1000);
+    cluster_start(cluster, 1, 0, 1000); /* strangers: no gossip goes between them */
+    tell_record(cluster, 0, 1, 0, MESSAGE_GOSSIP_REPLY, HENGE_DEAD);
+    cluster_run(cluster, NS_PER_S);
+    cr_assert_eq(cluster->nodes[0].packets_by_type[MESSAGE_GOSSIP_REPLY], 1);
+    const struct member *seen = cluster_look(cluster, 1, 0);
+    cr_assert_not_null(seen);
+    cr_assert_eq(seen->version, 1);
+    cr_assert_eq(seen->status, HENGE_ALIVE);
+    cr_assert_eq(cluster->nodes[1].packets_by_type[MESSAGE_GOSSIP_REPLY], 0,
+                 "and that is not answered");
     cluster_destroy(cluster);
 }
 

@@ -109,7 +109,7 @@ static size_t leave_message(const struct cluster *cluster, uint8_t *bytes, size_
     const struct member *left = membership_member(cluster->nodes[subject].membership, 0);
     const struct member *says = membership_member(cluster->nodes[speaker].membership, 0);
     struct bytes_writer writer = bytes_writer_of(bytes, room);
-    struct message_head head = {MESSAGE_LEAVE, says->record->name_hash, says->generation};
+    struct message_head head = {MESSAGE_LEAVE, says->record->name_hash, left->generation};
     struct update update = {.name_hash = left->record->name_hash,
                             .liveness = {left->generation, left->version, HENGE_LEFT}};
     message_head_put(&writer, &head);

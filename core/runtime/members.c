@@ -1,4 +1,4 @@
-/* core/runtime/node/view_members.c - the public functions that look at members in a view. */
+/* core/runtime/members.c - the public functions that look at members in a view. */
 #include "core/base/clock.h"
 #include "core/runtime/node/view.h"
 #include "henge/members.h"
