@@ -1,4 +1,5 @@
-/* A daemon that is stopped for a while accuses nobody when it goes on, and is ALIVE again everywhere. */
+/* A daemon that is stopped for a while accuses nobody when it goes on, and is ALIVE again
+ * everywhere. */
 #include "tests/support/daemons.h"
 #include <criterion/criterion.h>
 #include <signal.h>
