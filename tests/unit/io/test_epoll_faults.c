@@ -21,6 +21,7 @@ struct fault {
     unsigned after;
     unsigned calls;
 };
+static int events_seen; /* of all waits */
 static struct fault send_fault, receive_fault, accept_fault, pwait2_fault, interest_fault;
 
 static bool strikes(struct fault *fault) {
@@ -64,7 +65,9 @@ int epoll_pwait2(int epoll, struct epoll_event *events, int count, const struct 
     if (strikes(&pwait2_fault)) {
         return -1;
     }
-    return (int)syscall(SYS_epoll_pwait2, epoll, events, count, timeout, mask, _NSIG / 8);
+    int seen = (int)syscall(SYS_epoll_pwait2, epoll, events, count, timeout, mask, _NSIG / 8);
+    events_seen += seen > 0 ? seen : 0;
+    return seen;
 }
 
 int epoll_ctl(int epoll, int operation, int descriptor, struct epoll_event *event) {
@@ -78,6 +81,8 @@ struct faults_world {
     struct memory memory;
     struct transport *transport;
     struct buffer_pool pool;
+    bool holds; /* keeps datagrams */
+    struct buffer *held;
     uint32_t one, other;
     struct henge_address one_bound, other_bound;
     uint32_t arrived, last_number;
@@ -86,6 +91,7 @@ struct faults_world {
     int last_error;
     uint32_t accepted, stream_connected, closed, endpoints_closed;
     int connect_error;
+    uint32_t accepted_stream;
     int32_t last_read;
     uint8_t in[16];
 };
@@ -97,6 +103,11 @@ static void on_datagram(void *context, struct buffer *buffer) {
     world->is_ordered = world->is_ordered && number > world->last_number;
     world->last_number = number;
     world->arrived++;
+    if (world->holds) {
+        buffer->next = world->held;
+        world->held = buffer;
+        return;
+    }
     transport_recycle(world->transport, buffer);
 }
 
@@ -116,6 +127,7 @@ static void on_accepted(void *context, uint32_t endpoint, uint32_t stream,
     (void)endpoint;
     (void)peer;
     world->accepted++;
+    world->accepted_stream = stream;
     stream_read(world->transport, stream, world->in, sizeof(world->in));
 }
 
@@ -361,5 +373,66 @@ Test(epoll_faults, a_signal_ends_a_wait_and_nothing_else, .timeout = CASE_LIMIT_
     cr_assert_eq(turn(world), 0);
     send_numbered(world, 1, 5);
     UNTIL(world, world->arrived == 5 && world->sent == 5);
+    destroy(world);
+}
+
+/* Events that nobody takes would be said at every wait: the thread would never sleep. */
+static void check_sleeps(struct faults_world *world) {
+    for (int i = 0; i < 5; i++) {
+        (void)turn(world);
+    }
+    events_seen = 0;
+    for (int i = 0; i < 10; i++) {
+        cr_assert_eq(turn(world), 0);
+    }
+    cr_assert_eq(events_seen, 0);
+}
+
+Test(epoll_faults, room_in_the_socket_is_not_watched_for_longer_than_wanted,
+     .timeout = CASE_LIMIT_S) {
+    struct faults_world *world = world_of_faults();
+    send_fault = (struct fault){.times = 1, .error = EAGAIN};
+    send_numbered(world, 1, 5);
+    UNTIL(world, world->arrived == 5 && world->sent == 5);
+    check_sleeps(world);
+    destroy(world);
+}
+
+Test(epoll_faults, datagrams_without_a_buffer_wait_in_silence, .timeout = CASE_LIMIT_S) {
+    enum { BUFFERS = 64, MORE = 8 };
+    struct faults_world *world = world_of_faults();
+    struct transport_counters counters;
+    world->holds = true;
+    send_numbered(world, 1, BUFFERS);
+    UNTIL(world, world->arrived == BUFFERS && world->sent == BUFFERS);
+    send_numbered(world, 1 + BUFFERS, MORE);
+    UNTIL(world, world->sent == BUFFERS + MORE);
+    check_sleeps(world);
+    transport_counters_get(world->transport, &counters);
+    cr_assert_eq(counters.receive_stalls, 1);
+    world->holds = false;
+    while (world->held != NULL) {
+        struct buffer *buffer = world->held;
+        world->held = buffer->next;
+        transport_recycle(world->transport, buffer);
+    }
+    UNTIL(world, world->arrived == BUFFERS + MORE);
+    cr_assert(world->is_ordered);
+    destroy(world);
+}
+
+Test(epoll_faults, a_hang_up_that_nobody_reads_is_said_once, .timeout = CASE_LIMIT_S) {
+    struct faults_world *world = world_of_faults();
+    static const uint8_t bytes[64] = {1};
+    uint32_t stream = stream_connect(world->transport, world->one, &world->other_bound);
+    UNTIL(world, world->stream_connected == 1 && world->accepted == 1);
+    stream_write(world->transport, stream, bytes, sizeof(bytes));
+    UNTIL(world, world->last_read == sizeof(world->in)); /* of 64; the rest is not asked for */
+    check_sleeps(world);
+    stream_close(world->transport, stream);
+    UNTIL(world, world->closed == 1);
+    check_sleeps(world);
+    stream_close(world->transport, world->accepted_stream);
+    UNTIL(world, world->closed == 2);
     destroy(world);
 }

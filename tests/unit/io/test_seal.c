@@ -3,6 +3,7 @@
 #include "io/buffers.h"
 #include "io/seal.h"
 #include <criterion/criterion.h>
+#include <endian.h>
 #include <string.h>
 
 enum { PAYLOAD_BYTES_MAX = PACKET_BYTES_MAX - SEAL_OVERHEAD_BYTES, LANE = 7, SMALL_BYTES = 40 };
@@ -157,6 +158,34 @@ Test(seal, the_label_is_bound_beside_the_key) {
     cr_assert_arr_neq(one.key, two.key, sizeof(one.key));
     memcpy(two.key, one.key, sizeof(one.key));
     check_strangers(&one, &two);
+}
+
+Test(seal, another_key_id_is_refused_even_when_the_key_is_the_same) {
+    struct seal_keyring keyed = keyring_of(key_of(1), "cluster"), renamed = keyed;
+    renamed.key_id = keyed.key_id == 1 ? 2 : 1;
+    struct seal_sender sender = sender_of();
+    uint8_t packet[PACKET_BYTES_MAX];
+    size_t bytes = sealed(&renamed, &sender, packet, SMALL_BYTES);
+    cr_assert(opens(&renamed, packet, bytes));
+    cr_assert_not(opens(&keyed, packet, bytes));
+}
+
+/* The insecure tag can be made anew by anybody, so here the head's own bytes are put to the test.
+ */
+Test(seal, another_version_and_a_used_reserved_byte_are_refused) {
+    struct seal_keyring keyring = keyring_of(NULL, "cluster");
+    struct seal_sender sender = sender_of();
+    for (size_t at = 0; at < 4; at++) {
+        uint8_t packet[PACKET_BYTES_MAX];
+        size_t bytes = sealed(&keyring, &sender, packet, SMALL_BYTES);
+        packet[at]++;
+        const void *pieces[] = {"cluster", packet, packet + SEAL_HEADER_BYTES};
+        const size_t sizes[] = {7, SEAL_HEADER_BYTES, SMALL_BYTES};
+        struct hash128 tag = hash128_pieces(hash64_text("cluster"), pieces, sizes, 3);
+        uint64_t words[] = {htole64(tag.low), htole64(tag.high)};
+        memcpy(packet + SEAL_HEADER_BYTES + SMALL_BYTES, words, SEAL_TAG_BYTES);
+        cr_assert_eq(opens(&keyring, packet, bytes), at == 2, "byte %zu; 2 is the lane", at);
+    }
 }
 
 Test(seal, key_ids_are_never_zero_and_depend_on_the_key_alone) {

@@ -1,7 +1,6 @@
 /* Streams: requests and answers, and all the ways in which they end. stream_world checks each
  * frame's bytes and order, that scripts and ends are told at most once, and that nothing is left.
  */
-#include "io/transport_table.h"
 #include "tests/unit/io/stream_world.h"
 #include <stdlib.h>
 
@@ -195,6 +194,21 @@ STREAM_CASE(an_abort_in_the_middle_of_the_answer_gives_the_script_back) {
     stream_world_destroy(world);
     script_destroy(&request);
     script_destroy(&answer);
+}
+
+STREAM_CASE(an_abort_while_a_frame_is_refused_gives_its_buffer_back) {
+    struct stream_world *world = stream_world_create(kind);
+    struct script request = script_create(3);
+    world->room = 0;
+    cr_assert(stream_world_request(world, &request, TOKEN));
+    STREAM_UNTIL(world, world->refusals > 0);
+    stream_abort(world->hub, world->last_accepted);
+    STREAM_UNTIL(world, world->ended[TOKEN] == 1 && world->server_ended == 1);
+    stream_hub_resume(world->hub);
+    check_ended(world, TOKEN, true);
+    cr_assert_eq(world->request_frames, 0);
+    stream_world_destroy(world);
+    script_destroy(&request);
 }
 
 STREAM_CASE(an_answer_is_taken_once_and_only_for_a_stream_that_is_there) {
