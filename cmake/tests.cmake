@@ -28,6 +28,11 @@ set(HENGE_TEST_ENVIRONMENT
 function(henge_register_test name label timeout)
     set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${timeout}
         SKIP_RETURN_CODE 77 ENVIRONMENT "${HENGE_TEST_ENVIRONMENT}")
+    # Threads that must truly run side by side, daemons with real deadlines: ctest is told to leave
+    # them two processors.
+    if(label MATCHES "^(stress|integration)$")
+        set_tests_properties(${name} PROPERTIES PROCESSORS 2)
+    endif()
 endfunction()
 
 function(henge_unit_test name)
@@ -49,8 +54,6 @@ function(henge_stress_test name)
     add_dependencies(stress_tests ${name})
     add_test(NAME ${name} COMMAND ${name})
     henge_register_test(${name} stress 600)
-    # A stress test is two threads or more that must truly run side by side.
-    set_tests_properties(${name} PROPERTIES PROCESSORS 2)
 endfunction()
 
 function(henge_integration_test name)
@@ -75,8 +78,6 @@ function(henge_integration_test name)
     endif()
     henge_register_test(${name} integration ${TEST_TIMEOUT})
     set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT "HENGE_BIN=${PROJECT_BINARY_DIR}/tools")
-    # Real daemons have real deadlines: ctest is told to leave them two processors.
-    set_tests_properties(${name} PROPERTIES PROCESSORS 2)
     if(TEST_SERIAL)
         set_tests_properties(${name} PROPERTIES RUN_SERIAL TRUE)
     endif()
