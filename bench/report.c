@@ -68,6 +68,9 @@ static double ratio_of(const struct report_row *row) {
 }
 
 static bool is_met(const struct report_row *row) {
+    if (row->reference == NULL) {
+        return row->value <= row->goal;
+    }
     return row->ratio == REPORT_TIMES_FASTER ? ratio_of(row) >= row->goal
                                              : ratio_of(row) <= row->goal;
 }
@@ -103,7 +106,7 @@ static void print_json_row(const struct report_row *row) {
         print_pair(",\"ratio_is\":", row->ratio == REPORT_TIMES_FASTER ? "reference_value / value"
                                                                        : "value / reference_value");
     }
-    if (row->reference == NULL || row->goal <= 0) {
+    if (row->goal <= 0) {
         fputs(",\"goal\":null,\"met\":null}", stdout);
     } else {
         printf(",\"goal\":%.4g,\"met\":%s}", row->goal, is_met(row) ? "true" : "false");
@@ -126,12 +129,14 @@ static void print_json(const char *bench, const char *machine, const char *kerne
 }
 
 static void print_table_row(const struct report_row *row) {
-    printf("%-36s %8llu %8.2f %-4s %8.2f .. %-8.2f", row->name, (unsigned long long)row->n,
+    printf("%-36s %8llu %8.2f %-11s %8.2f .. %-8.2f", row->name, (unsigned long long)row->n,
            row->value, row->unit, row->low, row->high);
     if (row->reference != NULL) {
         printf("  %-30s %8.2f  %5.2fx", row->reference, row->reference_value, ratio_of(row));
     }
-    if (row->reference != NULL && row->goal > 0) {
+    if (row->reference == NULL && row->goal > 0) {
+        printf("  <= %g %s %s", row->goal, row->unit, is_met(row) ? "met" : "not met");
+    } else if (row->goal > 0) {
         printf("  %s %gx %s", row->ratio == REPORT_TIMES_FASTER ? ">=" : "<=", row->goal,
                is_met(row) ? "met" : "not met");
     }
@@ -154,7 +159,7 @@ void report_print(const char *bench, const char *n_name, const struct report_row
     } else {
         printf("not pinned%s\n\n", build_warning());
     }
-    printf("%-36s %8s %8s %-4s %20s  %-30s %8s  %6s  %s\n", "", n_name, "median", "",
+    printf("%-36s %8s %8s %-11s %20s  %-30s %8s  %6s  %s\n", "", n_name, "median", "",
            "quartiles   ", "reference", "", "ratio", "goal");
     for (size_t i = 0; i < count; i++) {
         print_table_row(&rows[i]);

@@ -21,7 +21,7 @@ struct report_row {
     const char *reference; /* NULL: none, and then no ratio */
     double reference_value;
     enum report_ratio ratio;
-    double goal; /* 0: the design names none */
+    double goal; /* of the ratio; without a reference, an upper bound of the value; 0: none */
 };
 
 /* Median and quartiles; sorts the samples. count > 0. */

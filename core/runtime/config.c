@@ -35,7 +35,6 @@ void config_apply_preset(struct henge_config *config, enum henge_preset preset) 
     config->ring_removal_delay_ms = 0;
     config->publish_window_ms = 250;
     config->publish_window_max_ms = 2000;
-    config->events_moved_ranges_max = 4096;
 }
 
 void henge_config_init(struct henge_config *config, enum henge_preset preset) {

@@ -116,8 +116,6 @@ static const struct config_row rows[] = {
            "How long membership changes are gathered before a ring is built."),
     NUMBER("publish.window_max_ms", publish_window_max_ms, 0, 60000,
            "The longest that a change waits while others keep coming."),
-    NUMBER("events.moved_ranges_max", events_moved_ranges_max, 1, 1048576,
-           "Moved ranges listed per topology event; beyond it all counts as moved."),
 };
 
 enum { ROWS_COUNT = sizeof(rows) / sizeof(rows[0]) };

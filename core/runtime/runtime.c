@@ -45,7 +45,7 @@ static void limits_choose(struct henge_runtime *runtime) {
     limits->nodes = config->nodes_max;
     limits->sends = clamp(SENDS_PER_NODE * config->nodes_max, SENDS_MIN, SENDS_MAX);
     limits->streams = clamp(STREAMS_PER_NODE * config->nodes_max, STREAMS_MIN, STREAMS_MAX);
-    limits->frames = 3 * limits->streams; /* one to read into, one to write from, one at gossip */
+    limits->frames = limits->streams; /* whole frames on their way to gossip and back */
     limits->frames_quota = limits->streams;
     limits->received_quota[BUFFER_HOLDER_GOSSIP] = received / 2;
     limits->received_quota[BUFFER_HOLDER_DETECTOR] = received / 2 - received / 8;

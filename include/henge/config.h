@@ -79,23 +79,22 @@ struct henge_config {
     uint64_t random_seed;                /* random_seed: 0 = from the operating system */
 
     /* The protocol. Defaults by preset. */
-    uint32_t probe_period_ms;         /* probe.period_ms: lan, wan, local (1000, 2000, 200) */
-    uint32_t probe_timeout_min_ms;    /* probe.timeout_min_ms (50, 200, 20) */
-    uint32_t probe_timeout_max_ms;    /* probe.timeout_max_ms (500, 2000, 100) */
-    uint32_t probe_indirect;          /* probe.indirect: helpers asked, 0..8 (3) */
-    uint32_t suspicion_max_factor;    /* suspicion.max_factor: max = factor * min (6) */
-    uint32_t gossip_fanout;           /* gossip.fanout (4) */
-    uint32_t gossip_tick_ms;          /* gossip.tick_ms: retransmission (200, 500, 50) */
-    uint32_t gossip_window_ms;        /* gossip.window_ms: coalescing of fresh news (5) */
-    uint32_t gossip_packets_per_s;    /* gossip.packets_per_s: token bucket (100) */
-    uint32_t gossip_burst;            /* gossip.burst (32) */
-    uint32_t datagram_bytes;          /* datagram_bytes: UDP payload, 576..1452 (1400) */
-    uint32_t tombstone_hours;         /* tombstone.hours (24) */
-    uint32_t dead_shown_s;            /* dead_shown_s: DEAD and LEFT stay listed (120) */
-    uint32_t ring_removal_delay_ms;   /* ring.removal_delay_ms: after DEAD (0) */
-    uint32_t publish_window_ms;       /* publish.window_ms: gather changes (250) */
-    uint32_t publish_window_max_ms;   /* publish.window_max_ms: at most (2000) */
-    uint32_t events_moved_ranges_max; /* events.moved_ranges_max: per topology event (4096) */
+    uint32_t probe_period_ms;       /* probe.period_ms: lan, wan, local (1000, 2000, 200) */
+    uint32_t probe_timeout_min_ms;  /* probe.timeout_min_ms (50, 200, 20) */
+    uint32_t probe_timeout_max_ms;  /* probe.timeout_max_ms (500, 2000, 100) */
+    uint32_t probe_indirect;        /* probe.indirect: helpers asked, 0..8 (3) */
+    uint32_t suspicion_max_factor;  /* suspicion.max_factor: max = factor * min (6) */
+    uint32_t gossip_fanout;         /* gossip.fanout (4) */
+    uint32_t gossip_tick_ms;        /* gossip.tick_ms: retransmission (200, 500, 50) */
+    uint32_t gossip_window_ms;      /* gossip.window_ms: coalescing of fresh news (5) */
+    uint32_t gossip_packets_per_s;  /* gossip.packets_per_s: token bucket (100) */
+    uint32_t gossip_burst;          /* gossip.burst (32) */
+    uint32_t datagram_bytes;        /* datagram_bytes: UDP payload, 576..1452 (1400) */
+    uint32_t tombstone_hours;       /* tombstone.hours (24) */
+    uint32_t dead_shown_s;          /* dead_shown_s: DEAD and LEFT stay listed (120) */
+    uint32_t ring_removal_delay_ms; /* ring.removal_delay_ms: after DEAD (0) */
+    uint32_t publish_window_ms;     /* publish.window_ms: gather changes (250) */
+    uint32_t publish_window_max_ms; /* publish.window_max_ms: at most (2000) */
 };
 
 /* Fills `config` with the defaults of a preset. Any thread. [non-blocking] */

@@ -36,7 +36,6 @@ static const struct number_key {
     {"ring.removal_delay_ms", 0, 86400000, 0},
     {"publish.window_ms", 0, 60000, 250},
     {"publish.window_max_ms", 0, 60000, 2000},
-    {"events.moved_ranges_max", 1, 1048576, 4096},
 };
 
 Test(config, numbers_hold_their_limits) {

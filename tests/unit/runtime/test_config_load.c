@@ -198,7 +198,7 @@ Test(config_environment, known_names_count_and_others_are_left_alone) {
     setenv("HENGE_PROBE_PERIOD_MS", "300", 1);
     setenv("HENGE_PRESET", "local", 1);
     setenv("HENGE_JOIN", "a:1,b:2", 1);
-    setenv("HENGE_EVENTS_MOVED_RANGES_MAX", "17", 1);
+    setenv("HENGE_PUBLISH_WINDOW_MAX_MS", "1700", 1);
     setenv("HENGE_CONTROL", "/run/henge.sock", 1);
     setenv("HENGE_WHATEVER", "x", 1);
     setenv("PROBE_INDIRECT", "8", 1);
@@ -207,7 +207,7 @@ Test(config_environment, known_names_count_and_others_are_left_alone) {
     cr_assert_eq(config.probe_period_ms, 300, "the preset comes first");
     cr_assert_eq(config.gossip_tick_ms, 50);
     cr_assert_eq(config.seeds_count, 2);
-    cr_assert_eq(config.events_moved_ranges_max, 17);
+    cr_assert_eq(config.publish_window_max_ms, 1700);
     cr_assert_eq(config.probe_indirect, 3);
 }
 

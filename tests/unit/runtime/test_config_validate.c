@@ -104,7 +104,6 @@ Test(config_validate, fields_set_directly_are_checked_too) {
         {&config.ring_removal_delay_ms, UINT32_MAX, "ring.removal_delay_ms: 4294967295"},
         {&config.publish_window_ms, 60001, "publish.window_ms: 60001"},
         {&config.publish_window_max_ms, 60001, "publish.window_max_ms: 60001"},
-        {&config.events_moved_ranges_max, 0, "events.moved_ranges_max: 0"},
         {&config.insecure, 2, "insecure: must be yes | no"},
         /* relations */
         {&config.probe_timeout_min_ms, 501, "probe.timeout_min_ms: 501 is more than"},
