@@ -35,6 +35,8 @@ enum {
     PEER_REPORTS_MAX = 64,    /* fingerprints remembered, for agreement */
     PEER_REPORT_PERIODS = 10, /* "recently" */
     MESSAGE_BYTES_MAX = 1448, /* of any message: io's largest packet without its sealing */
+    /* Around a record in the message that has most beside it: RECORDS with a full suspicion. */
+    RECORD_MESSAGE_BYTES = 72,
 
     /* Join, leave, healing. */
     SEEDS_MAX = HENGE_SEEDS_MAX,

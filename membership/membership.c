@@ -1,6 +1,7 @@
 /* membership/membership.c - create, dispatch, step, deadline; every idea has a file of its own. */
 #include "membership/membership.h"
 #include "core/base/assert.h"
+#include "membership/record_wire.h"
 #include "membership/state.h"
 #include <string.h>
 
@@ -12,6 +13,9 @@ static bool make_self(struct membership *membership, const struct record_fields 
     if (fields.generation == 0)
         fields.generation = 1;
     fields.payload_version = 0;
+    if (record_fields_check(&fields) != NULL ||
+        record_wire_bytes(&fields) + RECORD_MESSAGE_BYTES > membership->settings.payload_bytes_max)
+        return false;
     struct record *record = record_store_get(membership->store, &fields);
     if (record == NULL)
         return false;

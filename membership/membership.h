@@ -69,6 +69,7 @@ struct membership_observer {
     void (*on_generation)(void *context, uint64_t generation);
 };
 
+/* NULL: no memory, or self breaks a limit or does not fit into one datagram. */
 struct membership *membership_create(const struct membership_settings *settings,
                                      const struct membership_observer *observer,
                                      struct record_store *store, struct memory *memory,
@@ -123,7 +124,7 @@ enum membership_leave_state membership_leave_state(const struct membership *memb
 uint32_t membership_leave_acks(const struct membership *membership);
 
 /* This node's payload: same name and generation, next payload version. HENGE_INVALID names no
- * field: check with record_fields_check before. */
+ * field: check with record_fields_check before. HENGE_FULL: too large for one datagram. */
 enum henge_status membership_set_payload(struct membership *membership,
                                          const struct record_fields *fields, uint64_t now_ns);
 

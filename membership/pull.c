@@ -139,8 +139,7 @@ static bool answer_by_datagram(struct membership *membership, const struct deliv
 
 /* Many joiners share one script, so it cannot bear a request id: a stream has only one request. */
 static struct script *build_script(struct membership *membership, uint64_t buckets) {
-    size_t room = membership->settings.payload_bytes_max;
-    room = room > MESSAGE_BYTES_MAX ? MESSAGE_BYTES_MAX : room;
+    const size_t room = MESSAGE_BYTES_MAX; /* a stream knows no datagram budget */
     size_t total = snapshot_script_bytes(membership, buckets, room);
     struct script *script = script_take(&membership->scripts, total);
     if (script == NULL)

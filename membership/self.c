@@ -1,5 +1,6 @@
 /* membership/self.c - see self.h. */
 #include "membership/self.h"
+#include "membership/record_wire.h"
 #include "membership/state.h"
 #include <string.h>
 
@@ -140,6 +141,9 @@ enum henge_status self_set_payload(struct membership *membership,
         checked.address = own->record->address;
     if (record_fields_check(&checked) != NULL)
         return HENGE_INVALID;
+    /* What fits into no datagram could neither be gossiped nor join. */
+    if (record_wire_bytes(&checked) + RECORD_MESSAGE_BYTES > membership->settings.payload_bytes_max)
+        return HENGE_FULL;
     uint32_t version = own->record->payload_version;
     if (membership->self.heard_payload_version > version)
         version = membership->self.heard_payload_version;

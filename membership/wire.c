@@ -21,6 +21,14 @@ enum {
 _Static_assert(MESSAGE_HEAD_BYTES + WIRE_RECORDS_BYTES + UPDATE_BYTES_MAX <= MESSAGE_BYTES_MAX,
                "the largest record with its suspicion must fit into one message");
 
+_Static_assert(MESSAGE_HEAD_BYTES + WIRE_RECORDS_BYTES + UPDATE_BYTES_MAX <=
+                   RECORD_MESSAGE_BYTES + RECORD_ENCODED_BYTES_MAX,
+               "what RECORD_MESSAGE_BYTES says");
+_Static_assert(MESSAGE_HEAD_BYTES + WIRE_JOIN_REPLY_BYTES + UPDATE_LENGTH_BYTES +
+                       UPDATE_FIXED_BYTES + 2 <=
+                   RECORD_MESSAGE_BYTES,
+               "a join reply has no more beside its first record");
+
 size_t wire_update_bytes(const struct update *update) {
     size_t subject = update->encoded != NULL ? 2 + (size_t)update->encoded_bytes : 16;
     return UPDATE_LENGTH_BYTES + UPDATE_FIXED_BYTES + subject + 8 * (size_t)update->accusers_count;

@@ -4,6 +4,7 @@
 #include "tests/support/cluster.h"
 #include <criterion/criterion.h>
 #include <math.h>
+#include <string.h>
 
 static void set_weight(struct cluster *cluster, uint32_t number, uint16_t weight) {
     struct membership *membership = cluster->nodes[number].membership;
@@ -187,5 +188,27 @@ Test(gossip, version_at_its_end_becomes_a_generation) {
     cluster_run(cluster, 3 * NS_PER_S);
     cr_assert_eq(cluster_look(cluster, 0, 3)->generation, before + 1);
     cr_assert_eq(cluster_look(cluster, 0, 3)->version, 0);
+    cluster_destroy(cluster);
+}
+
+Test(gossip, small_datagrams_are_kept_to_and_large_records_refused) {
+    struct cluster *cluster = cluster_create(81);
+    cluster->settings.payload_bytes_max = 524; /* the outbox asserts it */
+    cluster->probes = true;
+    cluster_form(cluster, 30);
+    cr_assert(cluster_run_until(cluster, 30 * NS_PER_S, cluster_agrees));
+    struct record_fields fields;
+    char value[500];
+    memset(value, 'v', sizeof value);
+    struct membership *membership = cluster->nodes[3].membership;
+    record_fields_of(membership_member(membership, 0)->record, &fields);
+    fields.metadata_count = 1;
+    fields.metadata[0] = (struct record_pair){"k", value, 1, 300};
+    cr_assert_eq(membership_set_payload(membership, &fields, cluster->now_ns), HENGE_OK);
+    fields.metadata[0].value_bytes = 500;
+    cr_assert_eq(membership_set_payload(membership, &fields, cluster->now_ns), HENGE_FULL);
+    cluster->nodes[3].is_dirty = true;
+    cluster_run(cluster, 5 * NS_PER_S);
+    cr_assert_eq(cluster_look(cluster, 20, 3)->record->metadata_count, 1);
     cluster_destroy(cluster);
 }

@@ -201,6 +201,7 @@ Test(parts, create_without_memory_gives_null_and_leaks_nothing) {
                                                     .zone = "",
                                                     .address = cluster_address(1),
                                                     .vnodes = 1},
+                                           .payload_bytes_max = 524,
                                            .members_max = 10,
                                            .fanout = 4};
     struct membership_observer observer = {0};
@@ -215,5 +216,8 @@ Test(parts, create_without_memory_gives_null_and_leaks_nothing) {
     cr_assert_geq(refused, 5);
     settings.self.vnodes = 0;
     cr_assert_null(membership_create(&settings, &observer, store, &memory, 5));
+    settings.self.vnodes = 1;
+    settings.payload_bytes_max = 100;
+    cr_assert_null(membership_create(&settings, &observer, store, &memory, 5), "fits nowhere");
     record_store_destroy(store);
 }
