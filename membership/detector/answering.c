@@ -231,6 +231,10 @@ static struct incoming incoming_of(const struct detector *detector,
 void answering_receive(struct detector *detector, const struct probe_message *message,
                        const struct packet_source *source, struct outbox *outbox) {
     struct incoming incoming = incoming_of(detector, message, source);
+    if (message->head.source_name_hash == detector->settings.name_hash) {
+        detector->counters.misdirected++; /* a name conflict is the gossip half's to settle */
+        return;
+    }
     if (source->destination_generation != 0 &&
         source->destination_generation != detector->generation) {
         if (message->head.type == MESSAGE_PING) {

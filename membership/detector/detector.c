@@ -179,6 +179,9 @@ void detector_receive(struct detector *detector, const uint8_t *message, size_t 
     begin_turn(detector, now_ns);
     switch (probe_wire_get(&reader, &decoded)) {
     case PROBE_WIRE_OK:
+        if (bytes_left(&reader) > 0) {
+            detector->counters.unknown_type++; /* a later version's fields, skipped */
+        }
         answering_receive(detector, &decoded, source, outbox);
         break;
     case PROBE_WIRE_MALFORMED:

@@ -56,6 +56,34 @@ Test(detector, strangers_are_answered_too) {
     world_destroy();
 }
 
+Test(detector, messages_under_the_own_name_are_not_taken) {
+    world_create(2, 2);
+    for (uint64_t step = 0; step < 2; step++) {
+        struct probe_message ping = world_ping(0, 0);
+        ping.head.source_generation += step;
+        ping.as.ping.held = (struct held){HELD_DEAD, 5};
+        world_forge(0, &world.nodes[1].address, FIRST_GENERATION, &ping);
+    }
+    cr_assert_eq(world_counters(0).misdirected, 2);
+    cr_assert_eq(world.log_count, 0);
+    cr_assert_eq(detector_version(world.nodes[0].detector), 0);
+    world_destroy();
+}
+
+Test(detector, longer_messages_of_a_later_version_are_read_and_counted) {
+    world_create(2, 2);
+    struct probe_message ping = world_ping(1, 0);
+    uint8_t bytes[PROBE_WIRE_BYTES_MAX + 7] = {0};
+    struct bytes_writer writer = bytes_writer_of(bytes, sizeof bytes);
+    probe_wire_put(&writer, &ping);
+    world_forge_bytes(0, 1, bytes, sizeof bytes);
+    cr_assert_eq(world_counters(0).acks_sent, 1);
+    cr_assert_eq(world_counters(0).unknown_type, 1);
+    world_forge_bytes(0, 1, bytes, PROBE_WIRE_BYTES_MAX);
+    cr_assert_eq(world_counters(0).unknown_type, 1);
+    world_destroy();
+}
+
 /* -- Helping others -- */
 
 Test(detector, nack_leaves_at_four_fifths_of_the_time_remaining) {
