@@ -215,9 +215,10 @@ static int up_run(struct cluster *cluster, const struct up_options *options) {
     }
     bool is_good = daemons_start(cluster, deadline_ms, reason);
     if (is_good && !cluster_wait_agreed(cluster, deadline_ms, rows)) {
-        (void)cluster_table_print(cluster, rows, stderr);
-        snprintf(reason, sizeof(reason), "%s",
-                 cluster_is_interrupted ? "interrupted" : "the daemons do not agree in time");
+        if (!cluster_is_interrupted) {
+            (void)cluster_table_print(cluster, rows, stderr);
+            snprintf(reason, sizeof(reason), "the daemons do not agree in time");
+        }
         is_good = false;
     }
     if (!is_good) {

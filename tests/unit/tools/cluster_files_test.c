@@ -140,6 +140,12 @@ Test(cluster_files, agreement_needs_all_that_run) {
     cr_expect(cluster_is_agreed(cluster, rows));
     rows[1] = row(2, "bb");
     cr_expect_not(cluster_is_agreed(cluster, rows), "two rings");
+    rows[1] = row(2, "aa");
+    rows[1].fingerprint[0] = 'b';
+    cr_expect_not(cluster_is_agreed(cluster, rows), "the same members, another ring");
+    rows[1] = row(2, "aa");
+    rows[1].view_fingerprint[0] = 'b';
+    cr_expect_not(cluster_is_agreed(cluster, rows), "the same ring, other members");
     rows[1] = row(1, "aa");
     cr_expect_not(cluster_is_agreed(cluster, rows), "one sees fewer");
     rows[1] = row(2, "aa");

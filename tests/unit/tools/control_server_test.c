@@ -281,6 +281,9 @@ Test(control_server, a_follower_that_falls_behind_is_told_what_it_missed) {
     for (unsigned i = 0; i < published; i++) {
         publish(line);
     }
+    /* A short one would fit where the long ones did not, and then stand before the gap is told. */
+    publish("z\n");
+    published++;
     unsigned lines = 0;
     unsigned resyncs = 0;
     unsigned long lost = 0;
@@ -288,6 +291,7 @@ Test(control_server, a_follower_that_falls_behind_is_told_what_it_missed) {
         size_t bytes = hear(fd, text, sizeof(text), &is_closed);
         for (size_t i = 0; i < bytes; i++) {
             lines += text[i] == '\n';
+            cr_expect_neq(text[i], 'z');
         }
         const char *resync = strstr(text, "{\"event\": \"resync\", \"lost\": ");
         if (resync != NULL) {
