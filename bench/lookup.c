@@ -10,6 +10,8 @@
  *   owners(3)      the preference list of three, one in each zone
  *   latency        each lookup must wait for the answer of the one before
  *   throughput     lookups do not depend on each other: the processor overlaps them
+ *   in sections    the reader's section is opened anew for every eight lookups; everywhere else one
+ *                  section holds all lookups of a round
  *   binary search  the reference: a plain search over the very same points, as two sorted arrays
  *                  (u64 hash, u32 owner), which is what most implementations do; hashed alike
  *
@@ -21,6 +23,7 @@
  * 1 they disagree or there is no memory, 2 usage. */
 #include "bench/report.h"
 #include "core/base/clock.h"
+#include "core/base/epoch.h"
 #include "core/base/random.h"
 #include "ring/ring.h"
 #include <getopt.h>
@@ -34,6 +37,7 @@ enum {
     REPLICAS = 3,
     HASHES = 16384, /* 128 KiB, read in order: too many to learn, too few to matter */
     KEY_BYTES = 16,
+    SECTION_LOOKUPS = 8,
     ROUNDS_MAX = 1000
 };
 
@@ -43,6 +47,7 @@ struct subject {
     uint64_t *until;        /* the binary search's ring, from the public ranges */
     uint32_t *owners;
     size_t points_count;
+    struct epoch_reader *section; /* a reader's, as henge_reader_begin opens it */
 };
 
 /* Noinline, as the function in the library cannot be inlined either. */
@@ -88,18 +93,22 @@ static uint32_t ask_owners(const struct subject *subject, uint64_t hash) {
     static uint64_t ask##_latency(const struct subject *subject, size_t lookups) {                 \
         uint64_t sum = 0;                                                                          \
         uint32_t answer = 0;                                                                       \
+        epoch_begin(subject->section);                                                             \
         for (size_t i = 0; i < lookups; i++) {                                                     \
             answer = ask(subject, subject->hashes[i % HASHES] + (answer >> 16));                   \
             __asm__ volatile("" : "+r"(answer));                                                   \
             sum += answer;                                                                         \
         }                                                                                          \
+        epoch_end(subject->section);                                                               \
         return sum;                                                                                \
     }                                                                                              \
     static uint64_t ask##_throughput(const struct subject *subject, size_t lookups) {              \
         uint64_t sum = 0;                                                                          \
+        epoch_begin(subject->section);                                                             \
         for (size_t i = 0; i < lookups; i++) {                                                     \
             sum += ask(subject, subject->hashes[i % HASHES]);                                      \
         }                                                                                          \
+        epoch_end(subject->section);                                                               \
         return sum;                                                                                \
     }
 
@@ -108,6 +117,20 @@ RUNS(ask_owner)
 RUNS(ask_owners)
 RUNS(search)
 RUNS(ask_search_key)
+
+static uint64_t ask_sections_throughput(const struct subject *subject, size_t lookups) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < lookups; i++) {
+        if (i % SECTION_LOOKUPS == 0) {
+            epoch_begin(subject->section);
+        }
+        sum += ask_owner_hash(subject, subject->hashes[i % HASHES]);
+        if (i % SECTION_LOOKUPS == SECTION_LOOKUPS - 1 || i == lookups - 1) {
+            epoch_end(subject->section);
+        }
+    }
+    return sum;
+}
 
 /* What is run, and what of the same list it is compared with (-1: it is itself a reference). */
 struct variant {
@@ -128,7 +151,8 @@ static const struct variant variants[] = {
     {"binary search, latency", search_latency, -1, REPORT_TIMES_FASTER, 0, 0},
     {"binary search, throughput", search_throughput, -1, REPORT_TIMES_FASTER, 0, 0},
     {"hash + binary search, latency", ask_search_key_latency, -1, REPORT_TIMES_FASTER, 0, 0},
-    {"hash + binary search, throughput", ask_search_key_throughput, -1, REPORT_TIMES_FASTER, 0, 0}};
+    {"hash + binary search, throughput", ask_search_key_throughput, -1, REPORT_TIMES_FASTER, 0, 0},
+    {"owner_hash, in sections of 8", ask_sections_throughput, 1, REPORT_TIMES_AS_LONG, 0, 0}};
 
 static const size_t sizes[] = {10, 100, 1000};
 
@@ -236,11 +260,12 @@ static void fill_rows(struct report_row *rows, size_t members, size_t rounds,
     }
 }
 
-static bool run_size(struct memory *memory, size_t members, const uint64_t *hashes,
-                     const struct options *options, struct report_row *rows) {
+static bool run_size(struct memory *memory, struct epoch_reader *section, size_t members,
+                     const uint64_t *hashes, const struct options *options,
+                     struct report_row *rows) {
     static double samples[VARIANTS_COUNT][ROUNDS_MAX];
     struct henge_ring *ring = build_ring(memory, members);
-    struct subject subject = {.ring = ring, .hashes = hashes};
+    struct subject subject = {.ring = ring, .hashes = hashes, .section = section};
     const bool is_ready = ring != NULL && prepare(&subject);
     if (is_ready) {
         measure(&subject, options, samples);
@@ -329,15 +354,23 @@ int main(int argc, char **argv) {
     report_pin();
     struct memory memory;
     memory_init(&memory, NULL);
+    struct epoch_domain *domain = epoch_domain_create(&memory, 1);
+    struct epoch_reader *section = domain != NULL ? epoch_reader_create(domain) : NULL;
+    if (section == NULL) {
+        fprintf(stderr, "bench_lookup: no memory for a reader\n");
+        return 1;
+    }
     static struct report_row rows[ROWS_COUNT];
     struct report_row *next = rows;
     for (size_t i = 0; i < SIZES_COUNT; i++) {
-        if (!run_size(&memory, sizes[i], hashes, &options, next)) {
+        if (!run_size(&memory, section, sizes[i], hashes, &options, next)) {
             fprintf(stderr, "bench_lookup: cannot prepare %zu members\n", sizes[i]);
             return 1;
         }
         next += VARIANTS_COUNT;
     }
+    epoch_reader_destroy(section);
+    epoch_domain_destroy(domain);
     report_print("lookup", "members", rows, ROWS_COUNT, options.json);
     return 0;
 }

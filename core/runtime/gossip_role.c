@@ -69,7 +69,7 @@ static void on_io_message(struct gossip_role *role, const struct role_message *m
         }
         break;
     default:
-        ASSERT(!"a message that io does not send to gossip");
+        ASSERT(false && "a message that io does not send to gossip");
     }
 }
 

@@ -142,7 +142,7 @@ static void on_message(struct io_role *role, enum buffer_holder from,
         detach(role, message->node);
         break;
     default:
-        ASSERT(!"a message that is not for the io role");
+        ASSERT(false && "a message that is not for the io role");
     }
 }
 

@@ -100,7 +100,7 @@ void detector_node_message(struct detector_node *node, const struct role_message
                                  message->as.fingerprint.time_ns);
         break;
     default:
-        ASSERT(!"a message that is not for the detector role");
+        ASSERT(false && "a message that is not for the detector role");
     }
 }
 

@@ -175,7 +175,7 @@ void gossip_node_message(struct gossip_node *node, const struct role_message *me
         membership_stream_ended(membership, message->as.token, message->flag, now_ns);
         break;
     default:
-        ASSERT(!"a message that is not for the gossip role");
+        ASSERT(false && "a message that is not for the gossip role");
     }
 }
 
