@@ -112,9 +112,10 @@ uint32_t desk_collect(struct desk *desk) {
 }
 
 void desk_return(struct desk *desk, struct buffer *buffer) {
+    bool is_frame = buffer->stream != 0; /* asked before: io's from the push on */
     bool pushed = queue_push(desk->returns, &buffer);
     ASSERT(pushed); /* as large as all received buffers: runtime_limits */
-    if (buffer->stream != 0 || queue_count(desk->returns) >= DESK_RETURNS_WAKE) {
+    if (is_frame || queue_count(desk->returns) >= DESK_RETURNS_WAKE) {
         desk->wakes |= 1u << ROLE_IO;
     }
 }

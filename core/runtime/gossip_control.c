@@ -127,7 +127,9 @@ static enum henge_status set_payload(struct gossip_role *role, struct henge_node
         return HENGE_INVALID;
     }
     desk_touch(&role->desk, node->id);
-    return membership_set_payload(node->gossip->membership, &fields, now_ns);
+    enum henge_status status = membership_set_payload(node->gossip->membership, &fields, now_ns);
+    gossip_node_publish_members(node->gossip, now_ns);
+    return status;
 }
 
 /* True when the call is finished. */
@@ -136,6 +138,9 @@ static bool control_step(struct gossip_role *role, struct henge_node *node, uint
     bool is_abandoned =
         atomic_load_explicit(&control->state, memory_order_acquire) == CONTROL_ABANDONED;
     role->desk.current = node;
+    if (node->gossip) {
+        node->gossip->now_ns = now_ns;
+    }
     if (is_abandoned && control->kind != CONTROL_ATTACH && control->kind != CONTROL_DETACH) {
         control_finish(control, HENGE_TIMEOUT);
         return true;

@@ -40,8 +40,9 @@ HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_node_leave(struct henge_no
 HENGE_PUBLIC void henge_node_destroy(struct henge_node *node);
 
 /* One pair of this node's metadata; value NULL removes it. HENGE_FULL when the sum would pass
- * HENGE_METADATA_BYTES. The keys role, region and zone set those fields. Takes effect within a turn
- * of the gossip thread, HENGE_OK means it has. [may block, about a millisecond] */
+ * HENGE_METADATA_BYTES, or what fits into one datagram. The keys role, region and zone set those
+ * fields. With HENGE_OK the next section's view shows it (unless live_views_max are held); a ring
+ * that changes by it follows as publish.window_ms says. [may block, about a millisecond] */
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
 henge_node_set_metadata(struct henge_node *node, const char *key, const char *value);
 

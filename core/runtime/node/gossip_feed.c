@@ -3,6 +3,7 @@
  * A dirty mark per slot; the newest state is offered until the queue takes it. */
 #include "core/runtime/node/gossip_node.h"
 
+/* NEW: another process than before, so what is known of contact with it is void. */
 enum { PEER_DIRTY_CHANGED = 1, PEER_DIRTY_NEW = 2 };
 
 void gossip_node_feed_mark(struct gossip_node *node, const struct member_change *change) {
@@ -13,7 +14,8 @@ void gossip_node_feed_mark(struct gossip_node *node, const struct member_change 
     if (node->peer_dirty[slot] == 0) {
         node->dirty_slots[node->dirty_count++] = slot;
     }
-    node->peer_dirty[slot] |= change->is_new ? PEER_DIRTY_NEW : PEER_DIRTY_CHANGED;
+    bool is_other = change->is_new || change->generation_changed;
+    node->peer_dirty[slot] |= is_other ? PEER_DIRTY_NEW : PEER_DIRTY_CHANGED;
 }
 
 static bool feed_slot(struct gossip_node *node, uint32_t slot) {

@@ -120,6 +120,10 @@ uint64_t gossip_node_deadline(struct gossip_node *node);
 /* Publishes now what has changed, if anything. False: no memory, or live_views_max are alive. */
 bool gossip_node_publish(struct gossip_node *node, uint64_t now_ns);
 
+/* The members' part only, and only if it can be done now: an owner reads what it has just written.
+ */
+void gossip_node_publish_members(struct gossip_node *node, uint64_t now_ns);
+
 /* gossip_view.c: publication if it is due. */
 void gossip_node_publish_due(struct gossip_node *node, uint64_t now_ns);
 uint64_t gossip_node_publish_deadline(const struct gossip_node *node);

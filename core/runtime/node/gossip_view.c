@@ -206,6 +206,12 @@ bool gossip_node_publish(struct gossip_node *node, uint64_t now_ns) {
     return view_publish(node, now_ns, publication->ring_dirty);
 }
 
+void gossip_node_publish_members(struct gossip_node *node, uint64_t now_ns) {
+    if (node->publication.members_dirty) {
+        view_publish(node, now_ns, false);
+    }
+}
+
 uint64_t gossip_node_publish_deadline(const struct gossip_node *node) {
     uint64_t members_ns = publication_members_due(&node->publication);
     uint64_t ring_ns = ring_due(node);
