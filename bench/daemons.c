@@ -5,13 +5,13 @@
  * milliseconds; one run per row, so the figures are those of one run, not medians. `nodes` is the
  * size of the cluster.
  *
- *   crash, first / last    kill -9 of one; seconds until the first and the last survivor holds it
- * DEAD leave                  SIGTERM of one; seconds until every other holds it LEFT pause SIGSTOP
- * for 20 s, SIGCONT; seconds until it is ALIVE at all others again join                   fifty
- * started at once through one seed; seconds until all see all and every ring fingerprint is equal,
- * starting of the processes included idle CPU, packets      five at rest for 30 s: per cent of a
- * core per daemon (mean), from /proc/PID/schedstat of all threads, and packets sent per second per
- * node
+ * - crash, first / last: kill -9 of one; seconds until the first and the last survivor has it DEAD
+ * - leave: SIGTERM of one; seconds until every other holds it LEFT
+ * - pause: SIGSTOP for 20 s, SIGCONT; seconds until it is ALIVE at all others again
+ * - join: fifty started at once through one seed; seconds until all see all and every ring
+ *   fingerprint is equal, starting of the processes included
+ * - idle CPU, packets: five at rest for 30 s; per cent of a core per daemon (mean), from
+ *   /proc/PID/schedstat of all threads, and packets sent per second per node
  *
  * LAN and LOCAL are the presets (probe period 1 s and 200 ms). Options: --only WORD runs the rows
  * whose name begins so, --transport NAME and --threads N go to every daemon, --json. HENGE_BIN
@@ -149,11 +149,11 @@ static uint64_t cpu_ns(pid_t pid) {
     snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
     DIR *tasks = opendir(path);
     for (struct dirent *task; tasks && (task = readdir(tasks)) != NULL;) {
-        unsigned long long run_ns = 0;
+        char run_ns[32];
         snprintf(file, sizeof(file), "%s/%s/schedstat", path, task->d_name);
         FILE *stat = fopen(file, "re");
-        if (stat && fscanf(stat, "%llu", &run_ns) == 1) {
-            sum += run_ns;
+        if (stat && fgets(run_ns, sizeof(run_ns), stat)) {
+            sum += strtoull(run_ns, NULL, 10);
         }
         if (stat) {
             fclose(stat);

@@ -109,7 +109,7 @@ void contact_step(struct membership *membership, struct outbox *outbox) {
     if (contact->due_ns > membership->now_ns)
         return;
     contact->due_ns = membership->now_ns + draw_interval(membership);
-    struct candidate candidate;
+    struct candidate candidate = {.verdict = {.name_hash = 0}};
     if (!choose(membership, &candidate))
         return;
     if (candidate.verdict.liveness.generation != 0)

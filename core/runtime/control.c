@@ -38,25 +38,39 @@ static void control_announce(struct henge_runtime *runtime) {
     waker_wake(&runtime->thread_of[ROLE_GOSSIP]->waker);
 }
 
+/* The runtime is being stopped: when its threads have ended nobody can be inside any more. */
+static void stop_await(struct henge_runtime *runtime) {
+    while (atomic_load_explicit(&runtime->is_running, memory_order_acquire) != 0) {
+        usleep(1000);
+    }
+}
+
+static bool abandon(struct henge_node *node) {
+    uint32_t expected = CONTROL_REQUESTED;
+    if (!atomic_compare_exchange_strong_explicit(&node->control.state, &expected, CONTROL_ABANDONED,
+                                                 memory_order_acq_rel, memory_order_acquire)) {
+        return false; /* it is done after all */
+    }
+    control_announce(node->runtime);
+    return true;
+}
+
 enum henge_status control_run(struct henge_node *node, uint64_t timeout_ns) {
     struct control *control = &node->control;
+    struct henge_runtime *runtime = node->runtime;
     uint64_t until_ns = timeout_ns == TIME_NEVER ? TIME_NEVER : clock_monotonic_ns() + timeout_ns;
     atomic_store_explicit(&control->state, CONTROL_REQUESTED, memory_order_release);
-    control_announce(node->runtime);
-    for (;;) {
+    control_announce(runtime);
+    while (atomic_load_explicit(&control->state, memory_order_acquire) != CONTROL_DONE) {
         uint64_t now_ns = clock_monotonic_ns();
-        uint32_t state = atomic_load_explicit(&control->state, memory_order_acquire);
-        if (state == CONTROL_DONE) {
-            break;
+        bool is_stopping = atomic_load_explicit(&runtime->stop, memory_order_acquire) != 0;
+        if (is_stopping) {
+            stop_await(runtime);
         }
-        bool is_over = now_ns >= until_ns ||
-                       atomic_load_explicit(&node->runtime->stop, memory_order_acquire) != 0;
-        if (is_over &&
-            atomic_compare_exchange_strong_explicit(&control->state, &state, CONTROL_ABANDONED,
-                                                    memory_order_acq_rel, memory_order_acquire)) {
-            return HENGE_TIMEOUT;
+        if ((is_stopping || now_ns >= until_ns) && abandon(node)) {
+            return is_stopping ? HENGE_STOPPED : HENGE_TIMEOUT;
         }
-        if (!is_over) {
+        if (!is_stopping && now_ns < until_ns) {
             uint64_t wait_ns = until_ns - now_ns;
             futex_wait(&control->state, CONTROL_REQUESTED,
                        wait_ns < CONTROL_LOOK_NS ? wait_ns : CONTROL_LOOK_NS);

@@ -2,6 +2,7 @@
  * thread.
  *
  * Each call is begun once and then looked at in every turn until it is finished. */
+#include "core/base/assert.h"
 #include "core/base/log.h"
 #include "core/runtime/detector_role.h"
 #include "core/runtime/gossip_role.h"
@@ -138,16 +139,16 @@ static bool control_step(struct gossip_role *role, struct henge_node *node, uint
     bool is_abandoned =
         atomic_load_explicit(&control->state, memory_order_acquire) == CONTROL_ABANDONED;
     role->desk.current = node;
-    if (node->gossip) {
-        node->gossip->now_ns = now_ns;
-    }
     if (is_abandoned && control->kind != CONTROL_ATTACH && control->kind != CONTROL_DETACH) {
         control_finish(control, HENGE_TIMEOUT);
         return true;
     }
-    switch (control->kind) {
-    case CONTROL_ATTACH:
+    if (control->kind == CONTROL_ATTACH) {
         return attach(role, node, now_ns);
+    }
+    ASSERT(node->gossip); /* every other call needs a node that create has returned */
+    node->gossip->now_ns = now_ns;
+    switch (control->kind) {
     case CONTROL_DETACH:
         return detach(role, node);
     case CONTROL_JOIN:

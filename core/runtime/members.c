@@ -95,8 +95,9 @@ enum henge_status henge_member_metadata(const struct henge_member *member, uint3
     if (!record || index >= record->metadata_count) {
         return HENGE_NOT_FOUND;
     }
-    *key_out = record->metadata[2 * index];
-    *value_out = record->metadata[2 * index + 1];
+    const char *const *pair = &record->metadata[(size_t)2 * index];
+    *key_out = pair[0];
+    *value_out = pair[1];
     return HENGE_OK;
 }
 

@@ -1,5 +1,6 @@
 /* core/runtime/thread.c - see thread.h. */
 #include "core/runtime/thread.h"
+#include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/runtime/affinity.h"
@@ -119,7 +120,8 @@ static void *thread_main(void *argument) {
 enum henge_status threads_plan(struct henge_runtime *runtime) {
     static const char *const names[ROLE_COUNT] = {"henge-io", "henge-gossip", "henge-detect"};
     uint32_t count = runtime->config.threads;
-    int cpus[ROLE_COUNT];
+    int cpus[ROLE_COUNT] = {-1, -1, -1};
+    ASSERT(count >= 1 && count <= ROLE_COUNT); /* validated with the config */
     if (!affinity_choose(runtime->config.affinity, count, cpus)) {
         return HENGE_INVALID;
     }

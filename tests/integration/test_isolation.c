@@ -148,7 +148,9 @@ static void throw_garbage(const char *address) {
             seed = seed * 1103515245 + 12345;
             bytes[at] = (uint8_t)(seed >> 16);
         }
-        bytes[0] = 1; /* the right version, every other time */
+        if (packet % 2 == 0) {
+            bytes[0] = 1; /* the right version: it is looked at further */
+        }
         sendto(datagrams, bytes, size, 0, (struct sockaddr *)&target, sizeof(target));
         if (packet % 10 == 0) {
             int stream = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -54,12 +54,41 @@ int daemon_run(const char *command, char *output, size_t room) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
+enum { DIRECTORIES_MAX = 4 };
+static char open_directories[DIRECTORIES_MAX][128];
+
+/* At exit: what has not been ended belongs to a failed test. */
+static void leftovers_show(void) {
+    for (size_t index = 0; index < DIRECTORIES_MAX; index++) {
+        char command[1200];
+        if (open_directories[index][0]) {
+            fprintf(stderr, "--- logs in %s\n", open_directories[index]);
+            snprintf(command, sizeof(command), "tail -n 15 %s/*.log >&2; rm -rf %s",
+                     open_directories[index], open_directories[index]);
+            daemon_run(command, NULL, 0);
+        }
+    }
+}
+
+static void directory_note(const char *from, const char *to) {
+    for (size_t index = 0; index < DIRECTORIES_MAX; index++) {
+        if (strcmp(open_directories[index], from) == 0) {
+            snprintf(open_directories[index], sizeof(open_directories[index]), "%.127s", to);
+            return;
+        }
+    }
+    abort(); /* more at once than DIRECTORIES_MAX, or one that was never begun */
+}
+
 void daemons_begin(char directory[128]) {
+    static bool is_registered;
     char command[512];
     snprintf(directory, 128, "/tmp/henge-test-XXXXXX");
-    if (!mkdtemp(directory)) {
+    if (!mkdtemp(directory) || (!is_registered && atexit(leftovers_show) != 0)) {
         abort();
     }
+    is_registered = true;
+    directory_note("", directory);
     snprintf(command, sizeof(command), "%s/henge keygen > %s/key", daemon_bin(), directory);
     if (daemon_run(command, NULL, 0) != 0) {
         abort();
@@ -70,6 +99,7 @@ void daemons_end(const char *directory) {
     char command[256];
     snprintf(command, sizeof(command), "rm -rf %s", directory);
     daemon_run(command, NULL, 0);
+    directory_note(directory, "");
 }
 
 struct arguments {
@@ -167,7 +197,7 @@ bool daemon_wait_up(struct daemon *daemon) {
         }
         const char *address = daemon_info_text(daemon, "address");
         if (address[0]) {
-            snprintf(daemon->address, sizeof(daemon->address), "%s", address);
+            snprintf(daemon->address, sizeof(daemon->address), "%.63s", address);
             return true;
         }
         daemon_sleep_ms(20);
@@ -230,26 +260,50 @@ bool daemons_cluster(struct daemon *daemons, size_t count, const char *directory
     return daemons_wait_agreement(daemons, count);
 }
 
-json_t *daemon_ask(const struct daemon *daemon, const char *words) {
+/* The text is to be freed; NULL unless the exit code was 0. */
+static char *ask_text(const struct daemon *daemon, const char *words) {
     size_t room = 1 << 20;
     char command[2048];
     char *text = malloc(room);
     snprintf(command, sizeof(command), "%s/henge -s %s/%s.sock %s --json 2>/dev/null", daemon_bin(),
              daemon->directory, daemon->name, words);
-    json_t *answer = NULL;
-    if (text && daemon_run(command, text, room) == 0) {
-        answer = json_loads(text, 0, NULL);
+    if (text && daemon_run(command, text, room) != 0) {
+        free(text);
+        text = NULL;
     }
+    return text;
+}
+
+json_t *daemon_ask(const struct daemon *daemon, const char *words) {
+    char *text = ask_text(daemon, words);
+    json_t *answer = text ? json_loads(text, 0, NULL) : NULL;
     free(text);
     return answer;
+}
+
+static bool is_text(const json_t *object, const char *key, const char *wanted) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text && strcmp(text, wanted) == 0;
+}
+
+size_t daemon_events_count(const struct daemon *daemon, const char *kind, const char *who) {
+    size_t count = 0;
+    char *text = ask_text(daemon, "events");
+    char *rest = text;
+    for (char *line; text && (line = strsep(&rest, "\n")) != NULL;) {
+        json_t *event = json_loads(line, 0, NULL);
+        count += is_text(event, "event", kind) && is_text(event, "name", who);
+        json_decref(event);
+    }
+    free(text);
+    return count;
 }
 
 static json_t *member_of(json_t *members, const char *who) {
     size_t index;
     json_t *member;
     json_array_foreach(json_object_get(members, "members"), index, member) {
-        const char *name = json_string_value(json_object_get(member, "name"));
-        if (name && strcmp(name, who) == 0) {
+        if (is_text(member, "name", who)) {
             return member;
         }
     }

@@ -21,7 +21,8 @@ struct daemon {
     pid_t pid;        /* 0 = not running */
 };
 
-/* A scratch directory with a key file in it; daemons_end removes it. */
+/* A scratch directory with a key file in it; daemons_end removes it. A test that ends without
+ * daemons_end has failed: the ends of its daemons' logs are then shown on standard error. */
 void daemons_begin(char directory_out[128]);
 void daemons_end(const char *directory);
 
@@ -40,6 +41,9 @@ bool daemons_cluster(struct daemon *daemons, size_t count, const char *directory
 
 /* What `henge -s SOCKET <words> --json` prints, or NULL. To be freed. */
 json_t *daemon_ask(const struct daemon *daemon, const char *words);
+/* How many events of this kind about `who` the daemon remembers. Always ask for one that must be
+ * there as well: nothing at all is also what a daemon says that has forgotten. */
+size_t daemon_events_count(const struct daemon *daemon, const char *kind, const char *who);
 /* Output and exit code of any command line; `output` may be NULL. */
 int daemon_run(const char *command, char *output, size_t room);
 const char *daemon_bin(void);
