@@ -98,7 +98,7 @@ Test(commands, henged_names_what_is_wrong) {
         {"henged --name n --control $D/n.sock --key-file $D/none.key", 2, "none.key"},
         {"henged --name n --control $D/n.sock --key-file $D/short.key", 2, "short.key"},
         {"henged --name n --control $D/n.sock", 2, "key"}, /* neither a key nor --insecure */
-        {PLAIN "--config $D/bad.conf", 2, "bad.conf:3"},
+        {PLAIN "--config $D/bad.conf", 2, "bad.conf: line 3: colour"},
         {PLAIN "--control $D/key", 1, "/key"}, /* a file that is no socket is not replaced */
     };
     cr_assert_eq(run("echo 'key = 1234' > $D/short.key"), 0);

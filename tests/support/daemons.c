@@ -63,7 +63,7 @@ static void leftovers_show(void) {
         char command[1200];
         if (open_directories[index][0]) {
             fprintf(stderr, "--- logs in %s\n", open_directories[index]);
-            snprintf(command, sizeof(command), "tail -n 15 %s/*.log >&2; rm -rf %s",
+            snprintf(command, sizeof(command), "tail -n 15 %s/*.log >&2 2>/dev/null; rm -rf %s",
                      open_directories[index], open_directories[index]);
             daemon_run(command, NULL, 0);
         }
