@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -14,6 +15,8 @@ enum {
     RECEIVE_QUEUE_BYTES = 4 << 20,
     /* UDP's free port may be taken for TCP; each try is an independent draw. */
     FREE_PORT_TRIES = 64,
+    BUSY_PORT_TRIES = 50,
+    BUSY_PORT_WAIT_NS = 20 * 1000 * 1000,
     DISCARDS_MAX = 512,       /* 8 MiB: more than Linux keeps for a socket by default */
     DISCARD_BYTES = 16 * 1024 /* never written to, but a sanitizer wants it to be there */
 };
@@ -133,12 +136,20 @@ static bool open_pair(struct henge_address *address, int *udp_out, int *tcp_out,
     return true;
 }
 
+/* A process that was killed with an io_uring lets go of its sockets only when the kernel has taken
+ * the ring apart, some time after the process is gone: its successor at the same port has to wait.
+ */
+static void busy_port_wait(void) {
+    const struct timespec pause = {.tv_nsec = BUSY_PORT_WAIT_NS};
+    nanosleep(&pause, NULL);
+}
+
 enum henge_status sockets_open(const struct henge_address *bind, int *udp_out, int *tcp_out,
                                struct henge_address *bound_out, char *reason, size_t reason_bytes) {
     char text[HENGE_ADDRESS_TEXT_BYTES];
     struct failure failure = {.step = "socket", .error = EAFNOSUPPORT};
     bool is_any_port = bind->port == 0;
-    int tries = is_any_port ? FREE_PORT_TRIES : 1;
+    int tries = is_any_port ? FREE_PORT_TRIES : BUSY_PORT_TRIES;
     for (int i = 0; i < tries && (bind->family == 4 || bind->family == 6); i++) {
         struct henge_address address = *bind;
         int udp = -1, tcp = -1;
@@ -152,6 +163,9 @@ enum henge_status sockets_open(const struct henge_address *bind, int *udp_out, i
         close_if_open(&tcp);
         if (failure.error != EADDRINUSE) {
             break;
+        }
+        if (!is_any_port) {
+            busy_port_wait();
         }
     }
     if (reason != NULL && reason_bytes > 0) {

@@ -71,7 +71,8 @@ const char *transport_name(const struct transport *transport); /* "io_uring", "e
 enum henge_status transport_adopt(struct transport *transport, const struct transport_sink *sink);
 
 /* Binds UDP and TCP to one address and port (port 0: one that is free for both, tried a bounded
- * number of times). Any thread; no packet flows before attach. */
+ * number of times). A port that is taken is waited for, at most a second: the kernel lets go of a
+ * killed predecessor's sockets late. Any thread; no packet flows before attach. */
 enum henge_status endpoint_open(struct transport *transport, const struct henge_address *bind,
                                 uint32_t *endpoint_out, struct henge_address *bound_out,
                                 char *reason_out, size_t reason_bytes);

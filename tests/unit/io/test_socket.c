@@ -2,6 +2,8 @@
 #include "io/socket.h"
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <time.h>
+#include <pthread.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -113,6 +115,30 @@ static void check_refused(struct henge_address taken, const char *step) {
     cr_assert_not_null(strstr(reason, step), "%s", reason);
     cr_assert_not_null(strstr(reason, "Address already in use"), "%s", reason);
     cr_assert_eq(sockets_open(&taken, &udp, &tcp, &bound, NULL, 0), HENGE_SYSTEM);
+}
+
+static void *let_go_later(void *descriptors) {
+    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+    nanosleep(&pause, NULL);
+    close(((int *)descriptors)[0]);
+    close(((int *)descriptors)[1]);
+    return NULL;
+}
+
+Test(socket, a_port_that_is_let_go_of_late_is_waited_for) {
+    struct henge_address any = {.bytes = {127, 0, 0, 1}, .family = 4};
+    struct henge_address first, second;
+    int held[2], udp, tcp;
+    char reason[256];
+    pthread_t thread;
+    cr_assert_eq(sockets_open(&any, &held[0], &held[1], &first, reason, sizeof(reason)), HENGE_OK);
+    cr_assert_eq(pthread_create(&thread, NULL, let_go_later, held), 0);
+    cr_assert_eq(sockets_open(&first, &udp, &tcp, &second, reason, sizeof(reason)), HENGE_OK, "%s",
+                 reason);
+    cr_assert_eq(second.port, first.port);
+    pthread_join(thread, NULL);
+    close(udp);
+    close(tcp);
 }
 
 Test(socket, a_taken_port_is_named) {
