@@ -35,6 +35,11 @@ static void outbox_commit(void *context, const struct packet_target *target, siz
     desk->wakes |= 1u << ROLE_IO;
 }
 
+/* Streams take only what the sends, which must never be refused, and one FLUSH leave. */
+static bool has_room(const struct desk *desk) {
+    return queue_room(desk->to_io) > desk->sends.count + 1;
+}
+
 static bool outbox_request(void *context, const struct packet_target *target, const uint8_t *script,
                            size_t script_bytes, uint64_t script_token, uint64_t request_token) {
     struct desk *desk = context;
@@ -46,7 +51,7 @@ static bool outbox_request(void *context, const struct packet_target *target, co
     message.as.request.script_token = script_token;
     message.as.request.request_token = request_token;
     desk->wakes |= 1u << ROLE_IO;
-    return queue_room(desk->to_io) > desk->sends.count && queue_push(desk->to_io, &message);
+    return has_room(desk) && queue_push(desk->to_io, &message);
 }
 
 static bool outbox_answer(void *context, uint32_t stream, const uint8_t *script,
@@ -58,7 +63,7 @@ static bool outbox_answer(void *context, uint32_t stream, const uint8_t *script,
     message.as.answer.script_bytes = (uint32_t)script_bytes;
     message.as.answer.script_token = script_token;
     desk->wakes |= 1u << ROLE_IO;
-    return queue_room(desk->to_io) > desk->sends.count && queue_push(desk->to_io, &message);
+    return has_room(desk) && queue_push(desk->to_io, &message);
 }
 
 bool desk_init(struct desk *desk, struct henge_runtime *runtime, enum buffer_holder holder,
