@@ -88,6 +88,7 @@ Test(cluster, five_agree_on_members_ring_and_owners) {
 Test(cluster, a_crash_is_one_ring_version_and_a_restart_a_higher_generation) {
     uint64_t versions[FIVE];
     size_t suspicions = 0;
+    uint64_t accusations = 0;
     cr_assert(daemons_cluster(daemons, FIVE, directory, NULL));
     daemon_sleep_ms(1000); /* the last publication of the bootstrap is out */
     for (int index = 0; index < FIVE; index++) {
@@ -113,9 +114,12 @@ Test(cluster, a_crash_is_one_ring_version_and_a_restart_a_higher_generation) {
             cr_assert(daemon_wait_info(&daemons[index], "ring_version", versions[index] + 1));
             cr_assert_eq(daemon_events_count(&daemons[index], "member-failed", "n3"), 1);
             suspicions += daemon_events_count(&daemons[index], "member-suspected", "n3");
+            accusations += daemon_info(&daemons[index], "accusations");
         }
     }
+    /* So the zeros that other tests expect of these mean something. */
     cr_assert_gt(suspicions, 0, "nobody is DEAD who was not SUSPECT to somebody");
+    cr_assert_gt(accusations, 0);
     daemon_sleep_ms(1000); /* a second ring would be out by now */
     for (int index = 0; index < FIVE; index++) {
         if (index != 2) {
