@@ -7,7 +7,7 @@
  *
  * - crash, first / last: kill -9 of one; seconds until the first and the last survivor has it DEAD
  * - leave: SIGTERM of one; seconds until every other holds it LEFT
- * - pause: SIGSTOP for 20 s, SIGCONT; seconds until it is ALIVE at all others again
+ * - pause: SIGSTOP for 20 s, DEAD at all others, SIGCONT; seconds until it is ALIVE at all again
  * - join: fifty started at once through one seed; seconds until all see all and every ring
  *   fingerprint is equal, starting of the processes included
  * - idle CPU, packets: five at rest for 30 s; per cent of a core per daemon (mean), from
@@ -125,6 +125,7 @@ static void pause_one(void) {
     daemon_sleep_ms(SETTLE_MS);
     kill(daemons[3].pid, SIGSTOP);
     daemon_sleep_ms(PAUSE_MS);
+    watch(FIVE, 3, "DEAD", &first, &last); /* or there would be nothing to come back from */
     kill(daemons[3].pid, SIGCONT);
     watch(FIVE, 3, "ALIVE", &first, &last);
     row_add("pause of 20 s, back everywhere, LAN", FIVE, last, "s", 5);
