@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 CASE(round_trip) {
-    static const char *const addresses[] = {"127.0.0.1:0", "[::1]:0"};
+    const char *const addresses[] = {world_loopback(), "[::1]:0"};
     for (size_t i = 0; i < 2; i++) {
         struct transport_settings settings = world_settings(kind);
         struct world *world = world_create(&settings);
@@ -33,8 +33,8 @@ CASE(every_size) {
     struct transport_settings settings = world_settings(kind);
     struct world *world = world_create(&settings);
     struct henge_address bound, ignored;
-    const uint32_t a = world_endpoint(world, "127.0.0.1:0", &ignored);
-    (void)world_endpoint(world, "127.0.0.1:0", &bound);
+    const uint32_t a = world_endpoint(world, world_loopback(), &ignored);
+    (void)world_endpoint(world, world_loopback(), &bound);
     for (uint32_t bytes = 0; bytes <= PACKET_BYTES_MAX; bytes++) {
         cr_assert(world_send(world, a, &bound, bytes, bytes));
         WORLD_UNTIL(world, world->arrivals_count == bytes + 1 && world->sends_done == bytes + 1);
@@ -49,7 +49,7 @@ SOCKET_CASE(empty_datagrams_from_outside) {
     struct transport_settings settings = world_settings(kind);
     struct world *world = world_create(&settings);
     struct henge_address bound;
-    (void)world_endpoint(world, "127.0.0.1:0", &bound);
+    (void)world_endpoint(world, world_loopback(), &bound);
     const int outside = foreign_socket(&bound);
     for (uint32_t round = 1; round <= 5; round++) {
         for (int i = 0; i < 3; i++) {
@@ -68,7 +68,7 @@ SOCKET_CASE(oversized_datagram_is_cut) {
     struct transport_settings settings = world_settings(kind);
     struct world *world = world_create(&settings);
     struct henge_address bound;
-    (void)world_endpoint(world, "127.0.0.1:0", &bound);
+    (void)world_endpoint(world, world_loopback(), &bound);
     const int outside = foreign_socket(&bound);
     static uint8_t large[60000]; /* tag 0 and not the pattern, so it is made to fit */
     for (uint32_t i = 4; i < sizeof large; i++) {
@@ -91,8 +91,8 @@ CASE(receive_stalls_and_resumes) {
     settings.receive_buffers = BUFFERS;
     struct world *world = world_create(&settings);
     struct henge_address a_bound, b_bound;
-    const uint32_t a = world_endpoint(world, "127.0.0.1:0", &a_bound);
-    const uint32_t b = world_endpoint(world, "127.0.0.1:0", &b_bound);
+    const uint32_t a = world_endpoint(world, world_loopback(), &a_bound);
+    const uint32_t b = world_endpoint(world, world_loopback(), &b_bound);
     for (uint32_t round = 0; round < 3; round++) {
         const uint32_t before = world->arrivals_count;
         world->holds = true;
@@ -132,7 +132,7 @@ SOCKET_CASE(one_buffer_serves_all) {
     struct world *world = world_create(&settings);
     struct henge_address bound[ENDPOINTS];
     for (uint32_t i = 0; i < ENDPOINTS; i++) {
-        (void)world_endpoint(world, "127.0.0.1:0", &bound[i]);
+        (void)world_endpoint(world, world_loopback(), &bound[i]);
     }
     world_settle(world);
     world->holds = true;
@@ -153,9 +153,9 @@ CASE(nobody_listens) {
     struct transport_settings settings = world_settings(kind);
     struct world *world = world_create(&settings);
     struct henge_address a_bound, b_bound, nobody;
-    const uint32_t a = world_endpoint(world, "127.0.0.1:0", &a_bound);
-    const uint32_t b = world_endpoint(world, "127.0.0.1:0", &b_bound);
-    const uint32_t gone = world_endpoint(world, "127.0.0.1:0", &nobody);
+    const uint32_t a = world_endpoint(world, world_loopback(), &a_bound);
+    const uint32_t b = world_endpoint(world, world_loopback(), &b_bound);
+    const uint32_t gone = world_endpoint(world, world_loopback(), &nobody);
     endpoint_close(world->transport, gone);
     WORLD_UNTIL(world, world->endpoints_closed[gone] == 1);
     for (uint32_t i = 1; i <= 20; i++) {
@@ -175,7 +175,7 @@ CASE(many_endpoints) {
     struct world *world = world_create(&settings);
     static struct henge_address bound[ENDPOINTS];
     for (uint32_t i = 0; i < ENDPOINTS; i++) {
-        cr_assert(world_endpoint(world, "127.0.0.1:0", &bound[i]) < ENDPOINTS);
+        cr_assert(world_endpoint(world, world_loopback(), &bound[i]) < ENDPOINTS);
     }
     for (uint32_t round = 1; round <= ROUNDS; round++) {
         for (uint32_t i = 0; i < ENDPOINTS; i++) {
@@ -198,7 +198,7 @@ CASE(sends_max) {
     settings.sends_max = 4;
     struct world *world = world_create(&settings);
     struct henge_address bound;
-    const uint32_t a = world_endpoint(world, "127.0.0.1:0", &bound);
+    const uint32_t a = world_endpoint(world, world_loopback(), &bound);
     for (uint32_t round = 1; round <= 3; round++) {
         for (uint32_t i = 0; i < 4; i++) {
             cr_assert(world_send(world, a, &bound, 10, i));
@@ -214,7 +214,7 @@ CASE(bad_destination_fails_that_send) {
     struct transport_settings settings = world_settings(kind);
     struct world *world = world_create(&settings);
     struct henge_address bound;
-    const uint32_t a = world_endpoint(world, "127.0.0.1:0", &bound);
+    const uint32_t a = world_endpoint(world, world_loopback(), &bound);
     const struct henge_address none = {0};
     cr_assert(world_send(world, a, &none, 10, 0));
     cr_assert(world->sends_done == 0, "nothing is called back from inside another call");
@@ -232,8 +232,8 @@ CASE(sent_before_close_arrives) {
     struct transport_settings settings = world_settings(kind);
     struct world *world = world_create(&settings);
     struct henge_address a_bound, b_bound;
-    const uint32_t a = world_endpoint(world, "127.0.0.1:0", &a_bound);
-    (void)world_endpoint(world, "127.0.0.1:0", &b_bound);
+    const uint32_t a = world_endpoint(world, world_loopback(), &a_bound);
+    (void)world_endpoint(world, world_loopback(), &b_bound);
     world_settle(world);
     cr_assert(world_send(world, a, &b_bound, 10, 1));
     endpoint_close(world->transport, a);
@@ -255,7 +255,7 @@ CASE(endpoint_comes_and_goes) {
     struct transport_settings settings = world_settings(kind);
     settings.endpoints_max = 2;
     struct world *world = world_create(&settings);
-    const struct henge_address any = world_address("127.0.0.1:0");
+    const struct henge_address any = world_address(world_loopback());
     struct henge_address bound, ignored;
     uint32_t first = 0, second = 0, third = 0;
     char reason[200] = "";
@@ -289,7 +289,7 @@ CASE(address_in_use_is_refused) {
     struct transport_settings settings = world_settings(kind);
     struct world *world = world_create(&settings);
     struct henge_address bound, ignored;
-    (void)world_endpoint(world, "127.0.0.1:0", &bound);
+    (void)world_endpoint(world, world_loopback(), &bound);
     uint32_t endpoint = 0;
     for (int i = 0; i < 20; i++) { /* more often than there are endpoints: none is lost */
         char reason[200] = "";
@@ -297,13 +297,13 @@ CASE(address_in_use_is_refused) {
                                 sizeof reason) != HENGE_OK);
         cr_assert(strlen(reason) > 0);
     }
-    (void)world_endpoint(world, "127.0.0.1:0", &ignored);
+    (void)world_endpoint(world, world_loopback(), &ignored);
     world_destroy(world);
 }
 
 static void *open_and_discard(void *argument) {
     struct world *world = argument;
-    const struct henge_address any = world_address("127.0.0.1:0");
+    const struct henge_address any = world_address(world_loopback());
     for (int i = 0; i < 200; i++) {
         uint32_t endpoint = 0;
         struct henge_address bound;
@@ -319,7 +319,7 @@ CASE(endpoints_opened_by_other_threads) {
     struct transport_settings settings = world_settings(kind);
     struct world *world = world_create(&settings);
     struct henge_address bound;
-    const uint32_t a = world_endpoint(world, "127.0.0.1:0", &bound);
+    const uint32_t a = world_endpoint(world, world_loopback(), &bound);
     pthread_t threads[2];
     for (size_t i = 0; i < 2; i++) {
         cr_assert(pthread_create(&threads[i], NULL, open_and_discard, world) == 0);
@@ -363,7 +363,7 @@ CASE(timeout) {
     struct transport_settings settings = world_settings(kind);
     struct world *world = world_create(&settings);
     struct henge_address bound;
-    (void)world_endpoint(world, "127.0.0.1:0", &bound);
+    (void)world_endpoint(world, world_loopback(), &bound);
     world_settle(world);
     for (int i = 0; i < 100; i++) {
         cr_assert(world_turn(world, 0) == 0);

@@ -148,7 +148,7 @@ SOCKET_CASE(out_of_descriptors) {
     struct transport_settings settings = world_settings(kind);
     struct world *world = world_create(&settings);
     struct henge_address bound;
-    const uint32_t a = world_endpoint(world, "127.0.0.1:0", &bound);
+    const uint32_t a = world_endpoint(world, world_loopback(), &bound);
     world_settle(world);
     world->reads_streams = true;
     const uint32_t id = world_connect(world, a, &bound);
@@ -187,7 +187,7 @@ SOCKET_CASE(more_than_the_completion_queue_holds) {
     struct world *world = world_create(&settings);
     static struct henge_address bound[ENDPOINTS];
     for (uint32_t i = 0; i < ENDPOINTS; i++) {
-        (void)world_endpoint(world, "127.0.0.1:0", &bound[i]);
+        (void)world_endpoint(world, world_loopback(), &bound[i]);
     }
     world_settle(world);
     for (uint32_t round = 1; round <= 2; round++) {

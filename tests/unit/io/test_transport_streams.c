@@ -37,7 +37,7 @@ static void close_and_wait(struct world *world, const struct world_stream *strea
 
 CASE(megabyte_both_ways) {
     enum { MEGABYTE = 1 << 20 };
-    static const char *const addresses[] = {"127.0.0.1:0", "[::1]:0"};
+    const char *const addresses[] = {world_loopback(), "[::1]:0"};
     for (size_t i = 0; i < 2; i++) {
         struct transport_settings settings = world_settings(kind);
         struct pair pair = pair_create(&settings, addresses[i]);
@@ -46,7 +46,8 @@ CASE(megabyte_both_ways) {
         struct world_stream *client = connect_one(&pair);
         struct world_stream *server = world_accepted(pair.world, pair.server_endpoint, 0);
         cr_assert_not_null(server);
-        cr_assert(memcmp(server->peer.bytes, pair.client_bound.bytes, 16) == 0);
+        /* On IPv4 the kernel may choose another of the loopback addresses. */
+        cr_assert(server->peer.bytes[0] == pair.client_bound.bytes[0]);
         cr_assert(server->peer.family == pair.client_bound.family && server->peer.port != 0);
         WORLD_UNTIL(pair.world, client->read == MEGABYTE && server->read == MEGABYTE);
         cr_assert(client->written == MEGABYTE && server->written == MEGABYTE);
@@ -61,7 +62,7 @@ CASE(megabyte_both_ways) {
 CASE(several_streams_at_once) {
     enum { STREAMS = 8, BYTES = 200 * 1000 };
     struct transport_settings settings = world_settings(kind);
-    struct pair pair = pair_create(&settings, "127.0.0.1:0");
+    struct pair pair = pair_create(&settings, world_loopback());
     pair.world->reads_streams = true;
     pair.world->writes_bytes = BYTES;
     struct world_stream *clients[STREAMS];
@@ -84,7 +85,7 @@ CASE(several_streams_at_once) {
 CASE(connect_refused) {
     struct transport_settings settings = world_settings(kind);
     settings.streams_max = 2;
-    struct pair pair = pair_create(&settings, "127.0.0.1:0");
+    struct pair pair = pair_create(&settings, world_loopback());
     endpoint_close(pair.world->transport, pair.server_endpoint);
     WORLD_UNTIL(pair.world, pair.world->endpoints_closed[pair.server_endpoint] == 1);
     for (int i = 0; i < 10; i++) { /* more often than there are streams: the id comes back */
@@ -110,7 +111,7 @@ CASE(connect_refused) {
 static void close_after_writing(enum henge_transport kind, bool is_client, bool leaves_unread) {
     enum { BYTES = 300 * 1000 };
     struct transport_settings settings = world_settings(kind);
-    struct pair pair = pair_create(&settings, "127.0.0.1:0");
+    struct pair pair = pair_create(&settings, world_loopback());
     struct world_stream *client = connect_one(&pair);
     struct world_stream *server = world_accepted(pair.world, pair.server_endpoint, 0);
     struct world_stream *writer = is_client ? client : server;
@@ -151,7 +152,7 @@ CASE(close_over_unread_data) {
 /* Close with a read, and a write that nobody takes, under way: both end without a word. */
 CASE(close_cancels) {
     struct transport_settings settings = world_settings(kind);
-    struct pair pair = pair_create(&settings, "127.0.0.1:0");
+    struct pair pair = pair_create(&settings, world_loopback());
     for (int i = 0; i < 3; i++) {
         struct world_stream *client = connect_one(&pair);
         world_read(pair.world, client);
@@ -178,7 +179,7 @@ CASE(close_cancels) {
 
 CASE(close_while_connecting) {
     struct transport_settings settings = world_settings(kind);
-    struct pair pair = pair_create(&settings, "127.0.0.1:0");
+    struct pair pair = pair_create(&settings, world_loopback());
     for (int i = 0; i < 20; i++) {
         const uint32_t id = world_connect(pair.world, pair.client_endpoint, &pair.server_bound);
         struct world_stream *stream = world_stream(pair.world, id);
@@ -196,7 +197,7 @@ CASE(close_while_connecting) {
 
 CASE(writing_to_who_has_closed) {
     struct transport_settings settings = world_settings(kind);
-    struct pair pair = pair_create(&settings, "127.0.0.1:0");
+    struct pair pair = pair_create(&settings, world_loopback());
     struct world_stream *client = connect_one(&pair);
     struct world_stream *server = world_accepted(pair.world, pair.server_endpoint, 0);
     close_and_wait(pair.world, server);
@@ -211,7 +212,7 @@ CASE(streams_max) {
     enum { STREAMS = 3 };
     struct transport_settings settings = world_settings(kind);
     settings.streams_max = STREAMS;
-    struct pair pair = pair_create(&settings, "127.0.0.1:0");
+    struct pair pair = pair_create(&settings, world_loopback());
     struct world_stream *first = connect_one(&pair);
     /* Two are open. The third is the client's half of a connection that finds no room at its
      * server's side. */
@@ -242,7 +243,7 @@ CASE(streams_max) {
 CASE(old_ids_are_ignored) {
     struct transport_settings settings = world_settings(kind);
     settings.streams_max = 2;
-    struct pair pair = pair_create(&settings, "127.0.0.1:0");
+    struct pair pair = pair_create(&settings, world_loopback());
     uint32_t old[2] = {0, 0};
     for (int i = 0; i < 20; i++) {
         struct world_stream *client = connect_one(&pair);
@@ -272,7 +273,7 @@ CASE(endpoint_close_ends_everything_once) {
     enum { STREAMS = 6, SENDS = 20 };
     struct transport_settings settings = world_settings(kind);
     for (int settled = 0; settled < 2; settled++) {
-        struct pair pair = pair_create(&settings, "127.0.0.1:0");
+        struct pair pair = pair_create(&settings, world_loopback());
         struct world *world = pair.world;
         uint32_t ids[STREAMS];
         for (uint32_t i = 0; i < STREAMS / 2; i++) {
@@ -317,8 +318,8 @@ CASE(destroy_leaks_nothing) {
     settings.receive_buffers = 4;
     uint32_t before = 0;
     for (int i = 0; i < ROUNDS; i++) {
-        struct pair pair = pair_create(&settings, "127.0.0.1:0");
-        const struct henge_address any = world_address("127.0.0.1:0");
+        struct pair pair = pair_create(&settings, world_loopback());
+        const struct henge_address any = world_address(world_loopback());
         uint32_t opened = 0;
         struct henge_address bound;
         cr_assert(endpoint_open(pair.world->transport, &any, &opened, &bound, NULL, 0) == HENGE_OK);

@@ -2,9 +2,11 @@
 #include "tests/unit/io/transport_world.h"
 #include <dirent.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 struct transport_settings world_settings(enum henge_transport kind) {
     return (struct transport_settings){.kind = kind,
@@ -227,6 +229,15 @@ struct henge_address world_address(const char *text) {
     struct henge_address address;
     cr_assert(henge_address_parse(text, &address) == HENGE_OK);
     return address;
+}
+
+const char *world_loopback(void) {
+    static char text[HENGE_ADDRESS_TEXT_BYTES];
+    const unsigned process = (unsigned)getpid();
+    /* From 127.64 on: others use the lower ones. A process id has at most 22 bits. */
+    (void)snprintf(text, sizeof text, "127.%u.%u.%u:0", 64 + (process >> 16 & 63),
+                   process >> 8 & 255, process & 255);
+    return text;
 }
 
 uint32_t world_endpoint(struct world *world, const char *text, struct henge_address *bound_out) {

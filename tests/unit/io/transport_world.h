@@ -88,6 +88,10 @@ uint32_t world_turn(struct world *world, uint64_t timeout_ns);
 void world_settle(struct world *world);
 
 struct henge_address world_address(const char *text);
+/* "127.x.y.z:0", an address of this process's own: test programs and clusters run beside each
+ * other, and what one sends to a port that it has closed must not arrive at another. Static text.
+ */
+const char *world_loopback(void);
 /* Opens and attaches on an address with port 0. */
 uint32_t world_endpoint(struct world *world, const char *address, struct henge_address *bound_out);
 /* The payload is a pattern of tag and place. False: sends_max. */
