@@ -246,7 +246,7 @@ Test(commands, ring_shares_and_ranges_cover_the_circle) {
     cr_assert_float_eq(sum, 1.0, 1e-9);
     json_int_t points = json_integer_value(json_object_get(ring, "points"));
     cr_assert_eq(points, 200); /* two members of 100 virtual nodes */
-    cr_assert_eq(json_array_size(json_object_get(ring, "ranges")), points);
+    cr_assert_eq(json_array_size(json_object_get(ring, "ranges")), (size_t)points);
     json_decref(ring);
     for (index = 0; index < 2; index++) {
         daemon_stop(&daemons[index], SIGKILL);
