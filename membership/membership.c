@@ -43,6 +43,8 @@ struct membership *membership_create(const struct membership_settings *settings,
     if (membership == NULL)
         return NULL;
     membership->settings = *settings;
+    if (membership->settings.profile == NULL)
+        membership->settings.profile = &profile_henge;
     if (membership->settings.fanout > FANOUT_MAX)
         membership->settings.fanout = FANOUT_MAX;
     membership->observer = *observer;
@@ -135,6 +137,7 @@ struct merge_result hear(struct membership *membership, const struct update *upd
         counters->updates_received++;
     if (update->name_hash == membership->name_hash)
         return self_hear(membership, update, fields, delivery->source);
+    membership->change_origin = CHANGE_HEARSAY;
     struct merge_result result =
         merge_update(membership, update, fields, origin, delivery->head.source_name_hash);
     if (result.outcome != MERGE_NEWS)

@@ -14,6 +14,7 @@
 #include "henge/config.h"
 #include "henge/members.h"
 #include "membership/outbox.h"
+#include "membership/profile.h"
 #include "membership/record.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,8 +22,9 @@
 struct membership;
 
 struct membership_settings {
-    struct record_fields self; /* generation = the floor to start from; payload_version 0 */
-    uint64_t ring_parameters;  /* hash of salt and the like: JOIN refuses a different one */
+    const struct profile *profile; /* NULL: profile_henge */
+    struct record_fields self;     /* generation = the floor to start from; payload_version 0 */
+    uint64_t ring_parameters;      /* hash of salt and the like: JOIN refuses a different one */
     uint64_t probe_period_ns;
     uint32_t suspicion_max_factor;
     uint32_t fanout;
@@ -46,6 +48,14 @@ struct member {
     uint64_t status_since_ns;
 };
 
+/* Who brought a change about. */
+enum change_origin {
+    CHANGE_SELF = 0, /* this node about itself, or its operator */
+    CHANGE_VERDICT,  /* this node's own judgement of another: accusation or death */
+    CHANGE_DIRECT,   /* contact with the member itself */
+    CHANGE_HEARSAY   /* another node's word */
+};
+
 struct member_change {
     uint32_t slot;
     bool is_new;          /* the slot was not in use: before_* mean nothing */
@@ -54,6 +64,10 @@ struct member_change {
     bool generation_changed;
     uint8_t before_status;
     uint8_t status;
+    uint8_t origin; /* enum change_origin */
+    uint32_t before_version;
+    uint64_t before_generation;
+    uint32_t before_payload_version;
 };
 
 /* Called synchronously, once per change, by the one function that changes a member's state. Must

@@ -88,8 +88,16 @@ static void change(struct membership *membership, uint32_t slot, bool is_new,
                    const struct liveness *after, struct record *record) {
     struct table *table = &membership->table;
     struct member *member = &table->members[slot];
-    struct member_change report = {
-        .slot = slot, .is_new = is_new, .before_status = member->status, .status = after->status};
+    struct member_change report = {.slot = slot,
+                                   .is_new = is_new,
+                                   .before_status = member->status,
+                                   .status = after->status,
+                                   .origin = slot == 0 ? CHANGE_SELF : membership->change_origin,
+                                   .before_version = member->version,
+                                   .before_generation = member->generation,
+                                   .before_payload_version = is_new || member->record == NULL
+                                                                 ? 0
+                                                                 : member->record->payload_version};
     uint64_t fingerprint = table->fingerprint;
     bool is_same =
         !is_new && member->generation == after->generation && member->version == after->version;

@@ -21,16 +21,16 @@ static struct member *member_of(struct membership *membership, uint32_t slot, ui
 }
 
 static struct merge_result merge_status(struct membership *membership, const struct member *member,
-                                        uint32_t version, uint8_t status) {
+                                        uint32_t version, uint8_t status,
+                                        enum change_origin origin) {
     struct update update = {.name_hash = member->record->name_hash,
                             .liveness = {member->generation, version, status}};
     if (status == HENGE_SUSPECT) {
         update.accusers_count = 1;
         update.accusers[0] = membership->name_hash;
     }
-    struct merge_result result =
-        merge_update(membership, &update, NULL, MERGE_LOCAL, membership->name_hash);
-    return result;
+    membership->change_origin = (uint8_t)origin;
+    return merge_update(membership, &update, NULL, MERGE_LOCAL, membership->name_hash);
 }
 
 void membership_probe_failed(struct membership *membership, uint32_t slot, uint64_t generation,
@@ -43,7 +43,8 @@ void membership_probe_failed(struct membership *membership, uint32_t slot, uint6
     bool starts = member->status == HENGE_ALIVE;
     if (!suspicions_spend(&membership->suspicions, membership->settings.probe_period_ns, now_ns))
         return;
-    struct merge_result result = merge_status(membership, member, version, HENGE_SUSPECT);
+    struct merge_result result =
+        merge_status(membership, member, version, HENGE_SUSPECT, CHANGE_VERDICT);
     if (starts && result.outcome == MERGE_NEWS)
         membership->counters.accusations++;
     gossip_news(membership, &result);
@@ -65,7 +66,8 @@ void membership_peer_alive(struct membership *membership, uint32_t slot, uint64_
     if (version <= member->version || member->status == HENGE_LEFT)
         return;
     bool was_doubted = member->status != HENGE_ALIVE;
-    struct merge_result result = merge_status(membership, member, version, HENGE_ALIVE);
+    struct merge_result result =
+        merge_status(membership, member, version, HENGE_ALIVE, CHANGE_DIRECT);
     if (was_doubted)
         gossip_news(membership, &result); /* else it spreads its own new version itself */
 }
@@ -76,7 +78,8 @@ void membership_not_me(struct membership *membership, uint32_t slot, uint64_t ge
     const struct member *member = member_of(membership, slot, generation);
     if (member == NULL || member->status >= HENGE_DEAD)
         return;
-    struct merge_result result = merge_status(membership, member, member->version, HENGE_DEAD);
+    struct merge_result result =
+        merge_status(membership, member, member->version, HENGE_DEAD, CHANGE_DIRECT);
     membership->counters.verdicts += result.outcome == MERGE_NEWS;
     gossip_news(membership, &result);
 }

@@ -23,8 +23,9 @@ struct membership {
     struct memory *memory;
     struct random random;
     uint64_t now_ns, created_ns;
-    uint64_t forget_ns; /* no DEAD or LEFT member is due to be forgotten before */
-    uint64_t name_hash; /* own */
+    uint64_t forget_ns;    /* no DEAD or LEFT member is due to be forgotten before */
+    uint64_t name_hash;    /* own */
+    uint8_t change_origin; /* enum change_origin: of the changes of this call */
     struct table table;
     struct tombstones tombstones;
     struct suspicions suspicions;

@@ -3,6 +3,7 @@
 #include "core/base/hash.h"
 #include "core/runtime/detector_role.h"
 #include "core/runtime/gossip_role.h"
+#include "core/runtime/node/node_settings.h"
 #include "core/runtime/node/own_record.h"
 #include "core/runtime/node_internal.h"
 #include "core/runtime/subscriptions.h"
@@ -29,29 +30,6 @@ static void on_event(void *context, const struct henge_event *event) {
     subscriptions_publish(node->subscriptions, &stamped);
 }
 
-static struct membership_settings membership_settings_of(const struct henge_node *node,
-                                                         const struct record_fields *self) {
-    const struct henge_config *config = &node->config;
-    uint64_t salt_hash = hash64(config->ring_salt, sizeof(config->ring_salt));
-    return (struct membership_settings){
-        .self = *self,
-        .ring_parameters = salt_hash,
-        .probe_period_ns = config->probe_period_ms * NS_PER_MS,
-        .suspicion_max_factor = config->suspicion_max_factor,
-        .fanout = config->gossip_fanout,
-        .gossip_tick_ns = config->gossip_tick_ms * NS_PER_MS,
-        .gossip_window_ns = config->gossip_window_ms * NS_PER_MS,
-        .packets_per_s = config->gossip_packets_per_s,
-        .packets_burst = config->gossip_burst,
-        .payload_bytes_max = config->datagram_bytes - SEAL_OVERHEAD_BYTES,
-        .members_max = config->members_max,
-        .tombstone_ns = config->tombstone_hours * UINT64_C(3600) * NS_PER_S,
-        .dead_shown_ns = config->dead_shown_s * NS_PER_S,
-        .random_seed = node->random_seed,
-        .wall_ms = clock_wall_ms(),
-    };
-}
-
 static enum henge_status gossip_half(struct henge_node *node, uint64_t now_ns,
                                      struct record_fields *self) {
     const struct henge_config *config = &node->config;
@@ -64,32 +42,22 @@ static enum henge_status gossip_half(struct henge_node *node, uint64_t now_ns,
     self->generation = node->generation_floor;
     self->address = node->address;
     memcpy(self->boot_id, node->sender.boot_id, sizeof(self->boot_id));
-    struct gossip_node_settings settings = {
-        .membership = membership_settings_of(node, self),
-        .id = node->id,
-        .ring_removal_delay_ns = config->ring_removal_delay_ms * NS_PER_MS,
-        .publish_window_ns = config->publish_window_ms * NS_PER_MS,
-        .publish_window_max_ns = config->publish_window_max_ms * NS_PER_MS,
-        .live_views_max = config->live_views_max,
-    };
-    memcpy(settings.ring_salt, config->ring_salt, sizeof(settings.ring_salt));
+    struct gossip_node_settings settings;
+    node_settings_gossip(config, SEAL_OVERHEAD_BYTES, &settings);
+    settings.id = node->id;
+    settings.membership.self = *self;
+    settings.membership.random_seed = node->random_seed;
+    settings.membership.wall_ms = clock_wall_ms();
     node->gossip = gossip_node_create(&settings, &hooks, &node->overlay, runtime->store,
                                       runtime->epochs, &runtime->memory, now_ns);
     return node->gossip ? HENGE_OK : HENGE_NO_MEMORY;
 }
 
 static enum henge_status detector_half(struct henge_node *node, uint64_t now_ns) {
-    const struct henge_config *config = &node->config;
-    struct detector_settings settings = {
-        .name_hash = hash64_text(config->name),
-        .generation = membership_member(node->gossip->membership, 0)->generation,
-        .period_ns = config->probe_period_ms * NS_PER_MS,
-        .timeout_min_ns = config->probe_timeout_min_ms * NS_PER_MS,
-        .timeout_max_ns = config->probe_timeout_max_ms * NS_PER_MS,
-        .indirect = config->probe_indirect,
-        .peers_max = config->members_max,
-        .random_seed = hash64_pair(node->random_seed, 1),
-    };
+    struct detector_settings settings;
+    node_settings_detector(&node->config, &settings);
+    settings.generation = membership_member(node->gossip->membership, 0)->generation;
+    settings.random_seed = hash64_pair(node->random_seed, 1);
     struct detector_node_hooks hooks = {.context = node, .to_gossip = to_gossip};
     node->detector = detector_node_create(&settings, node->id, &hooks, &node->overlay,
                                           &node->runtime->memory, now_ns);

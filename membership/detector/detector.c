@@ -25,6 +25,9 @@ struct detector *detector_create(const struct detector_settings *settings,
         return NULL;
     }
     detector->settings = *settings;
+    if (detector->settings.profile == NULL) {
+        detector->settings.profile = &profile_henge;
+    }
     detector->observer = *observer;
     detector->memory = memory;
     detector->random = random_of_seed(settings->random_seed);

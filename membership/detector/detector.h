@@ -15,12 +15,14 @@
 #include "core/base/memory.h"
 #include "henge/address.h"
 #include "membership/outbox.h"
+#include "membership/profile.h"
 #include <stdbool.h>
 #include <stdint.h>
 
 struct detector;
 
 struct detector_settings {
+    const struct profile *profile; /* NULL: profile_henge */
     uint64_t name_hash; /* own */
     uint64_t generation;
     uint64_t period_ns;

@@ -38,6 +38,9 @@ static void on_change(void *context, const struct member_change *change) {
     } else {
         gossip_node_event_change(node, change);
     }
+    if (node->hooks.on_change) {
+        node->hooks.on_change(node->hooks.context, change);
+    }
 }
 
 static bool on_accused(void *context, uint64_t generation, uint32_t version) {

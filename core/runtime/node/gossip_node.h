@@ -25,6 +25,8 @@ struct gossip_node_hooks {
     /* False when the detector's queue is full: offered again at the next step. */
     bool (*to_detector)(void *context, const struct role_message *message);
     void (*on_event)(void *context, const struct henge_event *event);
+    /* May be NULL: every change of the table, as it happens. For those who watch a node. */
+    void (*on_change)(void *context, const struct member_change *change);
 };
 
 struct gossip_node_settings {
@@ -35,6 +37,8 @@ struct gossip_node_settings {
     uint64_t publish_window_ns;
     uint64_t publish_window_max_ns;
     uint32_t live_views_max;
+    /* Nobody reads: numbers and fingerprints are kept as if views and rings had been built. */
+    bool is_unread;
 };
 
 /* Written by the gossip thread once per step that did something. */

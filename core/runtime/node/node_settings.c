@@ -1,0 +1,42 @@
+/* core/runtime/node/node_settings.c - see node_settings.h. */
+#include "core/runtime/node/node_settings.h"
+#include "core/base/hash.h"
+#include <string.h>
+
+void node_settings_gossip(const struct henge_config *config, uint32_t packet_overhead,
+                          struct gossip_node_settings *settings_out) {
+    *settings_out = (struct gossip_node_settings){
+        .membership =
+            {
+                .ring_parameters = hash64(config->ring_salt, sizeof(config->ring_salt)),
+                .probe_period_ns = config->probe_period_ms * NS_PER_MS,
+                .suspicion_max_factor = config->suspicion_max_factor,
+                .fanout = config->gossip_fanout,
+                .gossip_tick_ns = config->gossip_tick_ms * NS_PER_MS,
+                .gossip_window_ns = config->gossip_window_ms * NS_PER_MS,
+                .packets_per_s = config->gossip_packets_per_s,
+                .packets_burst = config->gossip_burst,
+                .payload_bytes_max = config->datagram_bytes - packet_overhead,
+                .members_max = config->members_max,
+                .tombstone_ns = config->tombstone_hours * UINT64_C(3600) * NS_PER_S,
+                .dead_shown_ns = config->dead_shown_s * NS_PER_S,
+            },
+        .ring_removal_delay_ns = config->ring_removal_delay_ms * NS_PER_MS,
+        .publish_window_ns = config->publish_window_ms * NS_PER_MS,
+        .publish_window_max_ns = config->publish_window_max_ms * NS_PER_MS,
+        .live_views_max = config->live_views_max,
+    };
+    memcpy(settings_out->ring_salt, config->ring_salt, sizeof(settings_out->ring_salt));
+}
+
+void node_settings_detector(const struct henge_config *config,
+                            struct detector_settings *settings_out) {
+    *settings_out = (struct detector_settings){
+        .name_hash = hash64_text(config->name),
+        .period_ns = config->probe_period_ms * NS_PER_MS,
+        .timeout_min_ns = config->probe_timeout_min_ms * NS_PER_MS,
+        .timeout_max_ns = config->probe_timeout_max_ms * NS_PER_MS,
+        .indirect = config->probe_indirect,
+        .peers_max = config->members_max,
+    };
+}
