@@ -189,6 +189,13 @@ void show_event(const json_t *event, FILE *out) {
                 json_text(event, "ring_fingerprint", "?"));
     } else if (strcmp(type, "resync") == 0) {
         fprintf(out, "  %" PRId64 " events were lost", json_number(event, "lost", 0));
+    } else if (strcmp(type, "partitioned") == 0) {
+        fputs(json_flag(event, "is_partitioned") ? "  this node seems cut off: verdicts wait"
+                                                 : "  this node is in touch again",
+              out);
+    } else if (strcmp(type, "name-conflict") == 0) {
+        fprintf(out, "  %s lives at %s too, generation %" PRId64, json_text(event, "name", "?"),
+                json_text(event, "address", "?"), json_number(event, "generation", 0));
     } else {
         fprintf(out, "  %s  %s  incarnation %" PRId64 ".%" PRId64, json_text(event, "name", "?"),
                 json_text(event, "address", "?"), json_number(event, "generation", 0),

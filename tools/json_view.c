@@ -190,6 +190,8 @@ json_t *json_event(const struct henge_event *event) {
         json_put_hex(object, "ring_fingerprint", event->ring_fingerprint);
     } else if (event->type == HENGE_RESYNC) {
         json_put_u64(object, "lost", event->lost);
+    } else if (event->type == HENGE_PARTITIONED) {
+        json_put_bool(object, "is_partitioned", event->is_partitioned);
     } else {
         json_put_text(object, "name", event->name);
         put_address(object, &event->address);

@@ -56,8 +56,10 @@ void subscriptions_publish(struct subscriptions *subscriptions, const struct hen
 
 const char *henge_event_type_text(enum henge_event_type type) {
     static const char *const texts[HENGE_EVENT_TYPE_COUNT] = {
-        "member-joined", "member-updated", "member-suspected", "member-recovered",
-        "member-left",   "member-failed",  "topology-changed", "resync"};
+        "member-joined",    "member-updated", "member-suspected",
+        "member-recovered", "member-left",    "member-failed",
+        "topology-changed", "member-evicted", "partitioned",
+        "name-conflict",    "resync"};
     return (unsigned)type < HENGE_EVENT_TYPE_COUNT ? texts[type] : "unknown";
 }
 

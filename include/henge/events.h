@@ -1,14 +1,16 @@
 /* henge/events.h - what happened in the cluster, as a queue with a pollable descriptor.
  *
- * Per member the events follow (joined (updated | suspected | recovered)* (left | failed))*, in
- * order, none lost, none doubled. A subscriber whose queue is full loses what follows and is told
- * so by one RESYNC event: read the view again, then go on. */
+ * Per member the events follow
+ * (joined (updated | suspected | recovered)* (left | failed | evicted))*, in order, none lost, none
+ * doubled. A subscriber whose queue is full loses what follows and is told so by one RESYNC event:
+ * read the view again, then go on. */
 #ifndef HENGE_EVENTS_H
 #define HENGE_EVENTS_H
 
 #include <henge/config.h>
 #include <henge/members.h>
 #include <henge/node.h>
+#include <stdbool.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,6 +24,9 @@ enum henge_event_type {
     HENGE_MEMBER_LEFT,
     HENGE_MEMBER_FAILED,
     HENGE_TOPOLOGY_CHANGED, /* a new ring is in the view */
+    HENGE_MEMBER_EVICTED,   /* an operator ended this generation of it */
+    HENGE_PARTITIONED,      /* this node takes itself to be cut off; or no longer */
+    HENGE_NAME_CONFLICT,    /* two live processes bear one name: see henge/node.h */
     HENGE_RESYNC,           /* events were lost here */
     HENGE_EVENT_TYPE_COUNT
 };
@@ -34,11 +39,12 @@ struct henge_event {
     uint64_t number;             /* counts this node's events; a gap appears only with RESYNC, whose
                                     own number is 0 */
     uint64_t time_ms;            /* wall clock, since 1970 */
-    char name[HENGE_NAME_BYTES]; /* the member; empty for TOPOLOGY_CHANGED and RESYNC */
-    struct henge_address address;
-    uint64_t generation;
+    char name[HENGE_NAME_BYTES]; /* the member; empty for TOPOLOGY_CHANGED, PARTITIONED, RESYNC */
+    struct henge_address address; /* the member's; NAME_CONFLICT: where the other one lives */
+    uint64_t generation;          /* NAME_CONFLICT: the other one's */
     uint32_t version;
     uint32_t slot;
+    bool is_partitioned;       /* PARTITIONED: true = it begins, false = it is over */
     uint64_t ring_version_old; /* TOPOLOGY_CHANGED */
     uint64_t ring_version_new;
     uint64_t ring_fingerprint;
@@ -47,7 +53,8 @@ struct henge_event {
 
 struct henge_events; /* opaque: one subscription */
 
-/* "member-joined", ..., "topology-changed", "resync". Any thread. [wait-free] */
+/* "member-joined", ..., "topology-changed", "member-evicted", "partitioned", "name-conflict",
+ * "resync". Any thread. [wait-free] */
 HENGE_PUBLIC const char *henge_event_type_text(enum henge_event_type type);
 
 /* Starts a subscription: the events of the mask from now on, into a queue of `capacity` (rounded up

@@ -6,6 +6,7 @@
 #include "core/runtime/node/own_record.h"
 #include "core/runtime/node/publication.h"
 #include "core/runtime/resolve.h"
+#include "henge/events.h"
 #include <criterion/criterion.h>
 #include <sched.h>
 #include <stdio.h>
@@ -50,6 +51,25 @@ Test(publication, members_are_not_published_faster_than_the_interval) {
     cr_assert_eq(publication_members_due(&publication), TIME_NEVER);
     publication_members_changed(&publication);
     cr_assert_eq(publication_members_due(&publication), 10000 * MS + PUBLICATION_MEMBERS_NS);
+}
+
+Test(events, each_type_has_a_text_of_its_own) {
+    static const char *const texts[HENGE_EVENT_TYPE_COUNT] = {
+        [HENGE_MEMBER_JOINED] = "member-joined",
+        [HENGE_MEMBER_UPDATED] = "member-updated",
+        [HENGE_MEMBER_SUSPECTED] = "member-suspected",
+        [HENGE_MEMBER_RECOVERED] = "member-recovered",
+        [HENGE_MEMBER_LEFT] = "member-left",
+        [HENGE_MEMBER_FAILED] = "member-failed",
+        [HENGE_MEMBER_EVICTED] = "member-evicted",
+        [HENGE_TOPOLOGY_CHANGED] = "topology-changed",
+        [HENGE_PARTITIONED] = "partitioned",
+        [HENGE_NAME_CONFLICT] = "name-conflict",
+        [HENGE_RESYNC] = "resync"};
+    for (int type = 0; type < HENGE_EVENT_TYPE_COUNT; type++) {
+        cr_expect_str_eq(henge_event_type_text((enum henge_event_type)type), texts[type]);
+    }
+    cr_expect_str_eq(henge_event_type_text(HENGE_EVENT_TYPE_COUNT), "unknown");
 }
 
 static void fields_of(struct henge_config *config, struct record_fields *fields) {

@@ -41,6 +41,8 @@ const char *henge_ring_state_text(enum henge_ring_state state) {
 const char *henge_event_type_text(enum henge_event_type type) {
     return type == HENGE_TOPOLOGY_CHANGED ? "topology-changed"
            : type == HENGE_RESYNC         ? "resync"
+           : type == HENGE_PARTITIONED    ? "partitioned"
+           : type == HENGE_NAME_CONFLICT  ? "name-conflict"
                                           : "member-joined";
 }
 

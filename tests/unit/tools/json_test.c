@@ -202,4 +202,20 @@ Test(json, each_kind_of_event_has_its_own_keys) {
     event = (struct henge_event){.type = HENGE_RESYNC, .number = 6, .time_ms = 1002, .lost = 3};
     expect_line(json_event(&event),
                 "{\"event\": \"resync\", \"number\": 6, \"time_ms\": 1002, \"lost\": 3}\n");
+    event = (struct henge_event){
+        .type = HENGE_PARTITIONED, .number = 7, .time_ms = 1003, .is_partitioned = true};
+    expect_line(json_event(&event), "{\"event\": \"partitioned\", \"number\": 7, \"time_ms\": "
+                                    "1003, \"is_partitioned\": true}\n");
+    event.is_partitioned = false;
+    expect_line(json_event(&event), "{\"event\": \"partitioned\", \"number\": 7, \"time_ms\": "
+                                    "1003, \"is_partitioned\": false}\n");
+    event = (struct henge_event){.type = HENGE_NAME_CONFLICT,
+                                 .number = 8,
+                                 .time_ms = 1004,
+                                 .name = "n1",
+                                 .address = {.port = 3, .family = 4},
+                                 .generation = 9};
+    expect_line(json_event(&event),
+                "{\"event\": \"name-conflict\", \"number\": 8, \"time_ms\": 1004, \"name\": "
+                "\"n1\", \"address\": \"127.0.0.1:3\", \"generation\": 9, \"version\": 0}\n");
 }

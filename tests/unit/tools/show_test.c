@@ -66,6 +66,16 @@ Test(show, events_in_one_line_each) {
     text = shown(show_event, "{\"event\":\"resync\",\"number\":4,\"time_ms\":7,\"lost\":12}");
     cr_expect_not_null(strstr(text, "12 events were lost\n"));
     free(text);
+    text = shown(show_event, "{\"event\":\"partitioned\",\"is_partitioned\":true}");
+    cr_expect_not_null(strstr(text, "seems cut off"));
+    free(text);
+    text = shown(show_event, "{\"event\":\"partitioned\",\"is_partitioned\":false}");
+    cr_expect_not_null(strstr(text, "in touch again"));
+    free(text);
+    text = shown(show_event, "{\"event\":\"name-conflict\",\"name\":\"n1\",\"address\":"
+                             "\"127.0.0.1:3\",\"generation\":9}");
+    cr_expect_not_null(strstr(text, "n1 lives at 127.0.0.1:3 too, generation 9\n"));
+    free(text);
 }
 
 Test(show, a_document_without_the_expected_keys_is_no_crash) {
