@@ -85,6 +85,10 @@ static void put_runtime(json_t *document, const struct henge_node *node,
     json_put_text(document, "transport", henge_runtime_transport(runtime));
     json_put_text(document, "transport_reason", henge_runtime_transport_reason(runtime));
     json_put_u64(document, "threads", config->threads);
+    char profile[16] = "";
+    if (henge_config_get(config, "profile", profile, sizeof(profile)) == HENGE_OK) {
+        json_put_text(document, "profile", profile);
+    }
     json_put_bool(document, "insecure", config->insecure != 0);
     json_put_text(document, "label", config->label);
     json_put_u64(document, "pid", (uint64_t)getpid());

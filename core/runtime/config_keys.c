@@ -20,6 +20,7 @@
 
 static const char *const preset_names[] = {"lan", "wan", "local", NULL};
 static const char *const transport_names[] = {"auto", "io_uring", "epoll", "memory", NULL};
+static const char *const profile_names[] = {"henge", "lifeguard", "classic", NULL};
 static const char *const yes_no_names[] = {"no", "yes", NULL};
 
 static const struct config_row rows[] = {
@@ -84,6 +85,8 @@ static const struct config_row rows[] = {
      .min = 0,
      .max = UINT64_MAX},
 
+    CHOICE("profile", profile, CONFIG_CHOICE, profile_names, "henge | lifeguard | classic",
+           "Rules of the protocol in force: all, Lifeguard's, or plain SWIM's; for comparison."),
     NUMBER("probe.period_ms", probe_period_ms, 10, 60000,
            "Time between probes: shorter finds crashes sooner and sends more."),
     NUMBER("probe.timeout_min_ms", probe_timeout_min_ms, 1, 60000,
@@ -112,6 +115,9 @@ static const struct config_row rows[] = {
            "How long DEAD and LEFT members stay in listings."),
     NUMBER("ring.removal_delay_ms", ring_removal_delay_ms, 0, 86400000,
            "How long a DEAD member keeps its ring ranges: longer spares moves after a restart."),
+    NUMBER(
+        "ring.rejoin_hold_ms", ring_rejoin_hold_ms, 0, 600000,
+        "How long one that was declared DEAD but lives stays out of the ring; doubles each time."),
     NUMBER("publish.window_ms", publish_window_ms, 0, 60000,
            "How long membership changes are gathered before a ring is built."),
     NUMBER("publish.window_max_ms", publish_window_max_ms, 0, 60000,
@@ -122,6 +128,7 @@ enum { ROWS_COUNT = sizeof(rows) / sizeof(rows[0]) };
 
 _Static_assert(sizeof(enum henge_preset) == sizeof(uint32_t), "choices are 32-bit fields");
 _Static_assert(sizeof(enum henge_transport) == sizeof(uint32_t), "choices are 32-bit fields");
+_Static_assert(sizeof(enum henge_profile) == sizeof(uint32_t), "choices are 32-bit fields");
 
 const struct config_row *config_row_at(size_t index) {
     return index < ROWS_COUNT ? &rows[index] : NULL;

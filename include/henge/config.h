@@ -39,6 +39,14 @@ enum henge_transport {
     HENGE_TRANSPORT_MEMORY /* nodes of one runtime only: tests and examples */
 };
 
+/* Which rules of the protocol are in force. The others serve comparison; nodes of one cluster
+ * should have the same. */
+enum henge_profile {
+    HENGE_PROFILE_HENGE = 0, /* all of it */
+    HENGE_PROFILE_LIFEGUARD, /* SWIM with local health, as memberlist runs it */
+    HENGE_PROFILE_CLASSIC    /* plain SWIM */
+};
+
 /* One setting per field; the unit ends the name. Fill with henge_config_init, then set fields or
  * call henge_config_set. Plain data: copy freely; nothing inside is owned. */
 struct henge_config {
@@ -79,6 +87,7 @@ struct henge_config {
     uint64_t random_seed;                /* random_seed: 0 = from the operating system */
 
     /* The protocol. Defaults by preset. */
+    enum henge_profile profile;     /* profile: henge | lifeguard | classic (henge) */
     uint32_t probe_period_ms;       /* probe.period_ms: lan, wan, local (1000, 2000, 200) */
     uint32_t probe_timeout_min_ms;  /* probe.timeout_min_ms (50, 200, 20) */
     uint32_t probe_timeout_max_ms;  /* probe.timeout_max_ms (500, 2000, 100) */
@@ -93,6 +102,7 @@ struct henge_config {
     uint32_t tombstone_hours;       /* tombstone.hours (24) */
     uint32_t dead_shown_s;          /* dead_shown_s: DEAD and LEFT stay listed (120) */
     uint32_t ring_removal_delay_ms; /* ring.removal_delay_ms: after DEAD (0) */
+    uint32_t ring_rejoin_hold_ms;   /* ring.rejoin_hold_ms: after DEAD in one life (5000) */
     uint32_t publish_window_ms;     /* publish.window_ms: gather changes (250) */
     uint32_t publish_window_max_ms; /* publish.window_max_ms: at most (2000) */
 };

@@ -3,11 +3,23 @@
 #include "core/base/hash.h"
 #include <string.h>
 
+static const struct profile *profile_of(enum henge_profile profile) {
+    switch (profile) {
+    case HENGE_PROFILE_LIFEGUARD:
+        return &profile_lifeguard;
+    case HENGE_PROFILE_CLASSIC:
+        return &profile_classic;
+    default:
+        return &profile_henge;
+    }
+}
+
 void node_settings_gossip(const struct henge_config *config, uint32_t packet_overhead,
                           struct gossip_node_settings *settings_out) {
     *settings_out = (struct gossip_node_settings){
         .membership =
             {
+                .profile = profile_of(config->profile),
                 .ring_parameters = hash64(config->ring_salt, sizeof(config->ring_salt)),
                 .probe_period_ns = config->probe_period_ms * NS_PER_MS,
                 .suspicion_max_factor = config->suspicion_max_factor,
@@ -32,6 +44,7 @@ void node_settings_gossip(const struct henge_config *config, uint32_t packet_ove
 void node_settings_detector(const struct henge_config *config,
                             struct detector_settings *settings_out) {
     *settings_out = (struct detector_settings){
+        .profile = profile_of(config->profile),
         .name_hash = hash64_text(config->name),
         .period_ns = config->probe_period_ms * NS_PER_MS,
         .timeout_min_ns = config->probe_timeout_min_ms * NS_PER_MS,

@@ -34,6 +34,7 @@ static const struct number_key {
     {"tombstone.hours", 1, 8760, 24},
     {"dead_shown_s", 1, 86400, 120},
     {"ring.removal_delay_ms", 0, 86400000, 0},
+    {"ring.rejoin_hold_ms", 0, 600000, 5000},
     {"publish.window_ms", 0, 60000, 250},
     {"publish.window_max_ms", 0, 60000, 2000},
 };
@@ -83,8 +84,9 @@ Test(config, numbers_are_digits_alone) {
 Test(config, choices_take_their_words_only) {
     const char *words[][6] = {{"preset", "lan", "wan", "local"},
                               {"insecure", "yes", "no"},
+                              {"profile", "henge", "lifeguard", "classic"},
                               {"transport", "auto", "io_uring", "epoll", "memory"}};
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         for (size_t j = 1; j < 6 && words[i][j] != NULL; j++) {
             config_expect_good(words[i][0], words[i][j], words[i][j]);
         }
@@ -167,7 +169,7 @@ Test(config, every_key_is_described_once_and_can_be_read_back) {
     }
     struct fixture untouched = config_fresh();
     cr_assert_eq(memcmp(&untouched.config, &fixture.config, sizeof(fixture.config)), 0);
-    size_t others = 17; /* the keys of this file that are no numbers */
+    size_t others = 18; /* the keys of this file that are no numbers */
     cr_assert_eq(count, sizeof(number_keys) / sizeof(number_keys[0]) + others);
     cr_assert_null(henge_config_describe(SIZE_MAX));
 }

@@ -102,6 +102,7 @@ Test(config_validate, fields_set_directly_are_checked_too) {
         {&config.tombstone_hours, 0, "tombstone.hours: 0"},
         {&config.dead_shown_s, 0, "dead_shown_s: 0"},
         {&config.ring_removal_delay_ms, UINT32_MAX, "ring.removal_delay_ms: 4294967295"},
+        {&config.ring_rejoin_hold_ms, 600001, "ring.rejoin_hold_ms: 600001"},
         {&config.publish_window_ms, 60001, "publish.window_ms: 60001"},
         {&config.publish_window_max_ms, 60001, "publish.window_max_ms: 60001"},
         {&config.insecure, 2, "insecure: must be yes | no"},
@@ -121,6 +122,9 @@ Test(config_validate, fields_set_directly_are_checked_too) {
     make_valid();
     config.transport = (enum henge_transport)7;
     expect_reason("transport: must be ");
+    make_valid();
+    config.profile = (enum henge_profile)3;
+    expect_reason("profile: must be henge | lifeguard | classic");
 }
 
 Test(config_validate, texts_set_directly_are_checked_too) {

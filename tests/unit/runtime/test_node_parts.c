@@ -3,6 +3,7 @@
 #include "core/base/clock.h"
 #include "core/runtime/affinity.h"
 #include "core/runtime/generation_file.h"
+#include "core/runtime/node/node_settings.h"
 #include "core/runtime/node/own_record.h"
 #include "core/runtime/node/publication.h"
 #include "core/runtime/resolve.h"
@@ -70,6 +71,21 @@ Test(events, each_type_has_a_text_of_its_own) {
         cr_expect_str_eq(henge_event_type_text((enum henge_event_type)type), texts[type]);
     }
     cr_expect_str_eq(henge_event_type_text(HENGE_EVENT_TYPE_COUNT), "unknown");
+}
+
+Test(settings, the_profile_reaches_both_halves) {
+    static const char *const names[] = {"henge", "lifeguard", "classic"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct henge_config config;
+        struct gossip_node_settings gossip;
+        struct detector_settings detector;
+        henge_config_init(&config, HENGE_PRESET_LAN);
+        cr_assert_eq(henge_config_set(&config, "profile", names[i], NULL, 0), HENGE_OK);
+        node_settings_gossip(&config, 0, &gossip);
+        node_settings_detector(&config, &detector);
+        cr_expect_eq(gossip.membership.profile, profile_of_name(names[i]));
+        cr_expect_eq(detector.profile, profile_of_name(names[i]));
+    }
 }
 
 static void fields_of(struct henge_config *config, struct record_fields *fields) {

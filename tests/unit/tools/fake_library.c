@@ -19,6 +19,13 @@ const char *henge_status_text(enum henge_status status) {
     return (size_t)status < sizeof(texts) / sizeof(texts[0]) ? texts[status] : "other";
 }
 
+enum henge_status henge_config_get(const struct henge_config *config, const char *key,
+                                   char *value_out, size_t value_bytes) {
+    (void)config;
+    snprintf(value_out, value_bytes, "%s of the fake", key);
+    return HENGE_OK;
+}
+
 const char *henge_version_text(void) {
     return "0.0.0";
 }

@@ -162,6 +162,7 @@ Test(json, info_has_the_documented_keys_and_every_counter) {
                                        "turns_io",
                                        "wakes",
                                        "metadata",
+                                       "profile",
                                        "zone"};
     member_add("n1", 0, "a");
     struct henge_config config = {.threads = 3, .insecure = 1, .label = "blue"};
