@@ -26,12 +26,13 @@ static void member_fill(const struct henge_view *view, const struct view_member 
     uint64_t state = atomic_load_explicit(&overlay->state[slot], memory_order_relaxed);
     uint64_t seen = atomic_load_explicit(&overlay->last_seen_ns[slot], memory_order_relaxed);
     uint64_t now = clock_monotonic_ns();
+    bool is_present = overlay_is_of(state, entry->generation);
     *member = (struct henge_member){
         .name = record->name,
         .address = record->address,
-        .generation = record->generation,
-        .version = (uint32_t)(state >> 8),
-        .status = (enum henge_member_status)(state & 0xff),
+        .generation = entry->generation,
+        .version = is_present ? overlay_version(state) : entry->version,
+        .status = (enum henge_member_status)(is_present ? overlay_status(state) : entry->status),
         .ring_state = (enum henge_ring_state)record->ring_state,
         .weight = record->weight,
         .slot = slot,

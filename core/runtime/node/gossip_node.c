@@ -15,6 +15,9 @@ static void note_publication(struct gossip_node *node, const struct member_chang
     if (change->is_new || change->is_forgotten || content || was_in != is_in) {
         publication_members_changed(&node->publication);
     }
+    if (change->generation_changed) {
+        publication_generation_changed(&node->publication);
+    }
     if (was_in == is_in && !(is_in && content)) {
         return;
     }
@@ -30,7 +33,10 @@ static void note_publication(struct gossip_node *node, const struct member_chang
 static void on_change(void *context, const struct member_change *change) {
     struct gossip_node *node = context;
     const struct member *member = membership_member(node->membership, change->slot);
-    overlay_set(node->overlay, change->slot, change->status, member->version);
+    bool is_shown = gossip_node_is_shown(node, change->slot);
+    overlay_set(node->overlay, change->slot, change->status, member->generation, member->version,
+                is_shown);
+    node->has_unshown |= !is_shown;
     gossip_node_feed_mark(node, change);
     note_publication(node, change);
     if (change->is_forgotten) {
@@ -106,7 +112,7 @@ struct gossip_node *gossip_node_create(const struct gossip_node_settings *settin
         return NULL;
     }
     const struct member *self = membership_member(node->membership, 0);
-    overlay_set(overlay, 0, self->status, self->version);
+    overlay_set(overlay, 0, self->status, self->generation, self->version, true);
     if (!gossip_node_first_view(node, now_ns)) {
         gossip_node_destroy(node);
         return NULL;

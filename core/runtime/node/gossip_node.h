@@ -67,6 +67,7 @@ struct gossip_node {
     struct view_owner view_owner;
     struct shared_ring *ring;
     struct publication publication;
+    bool has_unshown;               /* members in the overlay that the view does not show yet */
     uint64_t publish_not_before_ns; /* after a publication that could not be */
     uint64_t removal_ns; /* when the next DEAD member leaves the ring, TIME_NEVER = none */
     uint64_t view_number;
@@ -133,6 +134,8 @@ void gossip_node_publish_due(struct gossip_node *node, uint64_t now_ns);
 uint64_t gossip_node_publish_deadline(const struct gossip_node *node);
 bool gossip_node_first_view(struct gossip_node *node, uint64_t now_ns);
 void gossip_node_last_view(struct gossip_node *node);
+/* Does the present view hold this life of the member? */
+bool gossip_node_is_shown(const struct gossip_node *node, uint32_t slot);
 void gossip_node_slot_forgotten(struct gossip_node *node, uint32_t slot);
 
 /* gossip_feed.c: what the detector has to hear. */

@@ -114,6 +114,22 @@ static bool ring_renew(struct gossip_node *node, uint64_t now_ns) {
     return true;
 }
 
+bool gossip_node_is_shown(const struct gossip_node *node, uint32_t slot) {
+    const struct henge_view *view = atomic_load_explicit(&node->view, memory_order_relaxed);
+    if (!view || slot >= view->slots || view->index_by_slot[slot] == 0) {
+        return false;
+    }
+    return view->members[view->index_by_slot[slot] - 1].generation ==
+           membership_member(node->membership, slot)->generation;
+}
+
+static void unshown_show(struct gossip_node *node, const struct henge_view *view) {
+    for (uint32_t index = 0; node->has_unshown && index < view->count; index++) {
+        overlay_show(node->overlay, view->members[index].slot);
+    }
+    node->has_unshown = false;
+}
+
 static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ring) {
     struct henge_view *old = atomic_load_explicit(&node->view, memory_order_relaxed);
     if (node->retired_count + 1 >= node->settings.live_views_max) {
@@ -130,6 +146,7 @@ static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ri
     }
     node->view_number = view->number;
     atomic_store_explicit(&node->view, view, memory_order_release);
+    unshown_show(node, view);
     if (old) {
         old->retired_ns = now_ns;
         node->retired[node->retired_count++] = old;

@@ -30,10 +30,18 @@ void overlay_deinit(struct overlay *overlay, struct memory *memory) {
     *overlay = (struct overlay){0};
 }
 
-void overlay_set(struct overlay *overlay, uint32_t slot, uint8_t status, uint32_t version) {
-    atomic_store_explicit(&overlay->state[slot], (uint64_t)version << 8 | status,
+void overlay_set(struct overlay *overlay, uint32_t slot, uint8_t status, uint64_t generation,
+                 uint32_t version, bool is_shown) {
+    uint64_t state = generation << 40 | (uint64_t)version << 8 | status;
+    atomic_store_explicit(&overlay->state[slot], state, memory_order_relaxed);
+    atomic_store_explicit(&overlay->up[slot], is_shown && status == HENGE_ALIVE,
                           memory_order_relaxed);
-    atomic_store_explicit(&overlay->up[slot], status == HENGE_ALIVE, memory_order_relaxed);
+}
+
+void overlay_show(struct overlay *overlay, uint32_t slot) {
+    uint64_t state = atomic_load_explicit(&overlay->state[slot], memory_order_relaxed);
+    atomic_store_explicit(&overlay->up[slot], overlay_status(state) == HENGE_ALIVE,
+                          memory_order_relaxed);
 }
 
 void overlay_contact(struct overlay *overlay, uint32_t slot, uint64_t now_ns, uint32_t rtt_us) {

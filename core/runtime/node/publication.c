@@ -10,6 +10,11 @@ void publication_members_changed(struct publication *publication) {
     publication->members_dirty = true;
 }
 
+void publication_generation_changed(struct publication *publication) {
+    publication->members_dirty = true;
+    publication->generation_dirty = true;
+}
+
 void publication_ring_changed(struct publication *publication, uint64_t now_ns, bool is_death) {
     if (!publication->ring_dirty) {
         publication->ring_dirty = true;
@@ -25,7 +30,8 @@ uint64_t publication_members_due(const struct publication *publication) {
     if (!publication->members_dirty) {
         return TIME_NEVER;
     }
-    return publication->members_published_ns + PUBLICATION_MEMBERS_NS;
+    return publication->members_published_ns +
+           (publication->generation_dirty ? PUBLICATION_GENERATION_NS : PUBLICATION_MEMBERS_NS);
 }
 
 uint64_t publication_ring_due(const struct publication *publication, bool is_suspecting,
@@ -49,6 +55,7 @@ uint64_t publication_ring_due(const struct publication *publication, bool is_sus
 
 void publication_done(struct publication *publication, uint64_t now_ns, bool with_ring) {
     publication->members_dirty = false;
+    publication->generation_dirty = false;
     publication->members_published_ns = now_ns;
     if (with_ring) {
         publication->ring_dirty = false;

@@ -1,7 +1,8 @@
 /* core/runtime/node/publication.h - when a changed view is to be published: a calculation.
  *
- * Members are published at once, then at most every PUBLICATION_MEMBERS_NS. The ring is dearer for
- * its users, so: the first change after quiet goes out at once; further ones are gathered until
+ * Members are published at once, then at most every PUBLICATION_MEMBERS_NS; another generation of
+ * one at most every PUBLICATION_GENERATION_NS, as its old address is of no use. The ring is dearer
+ * for its users, so: the first change after quiet goes out at once; further ones are gathered until
  * none has come for `window`, at most `window_max`. A death waits as long as other members are
  * suspected but not yet confirmed, at most the shortest suspicion time: ten crashes make one ring
  * version, not ten (batching by cut, after Suresh et al., Rapid, USENIX ATC 2018, section 4). */
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #define PUBLICATION_MEMBERS_NS (10 * NS_PER_MS)
+#define PUBLICATION_GENERATION_NS (1 * NS_PER_MS)
 #define PUBLICATION_RETRY_NS (10 * NS_PER_MS) /* no memory, or live_views_max are alive */
 
 struct publication {
@@ -24,11 +26,13 @@ struct publication {
     uint64_t ring_last_ns;
     uint64_t death_ns; /* first death not yet published, TIME_NEVER = none */
     bool members_dirty;
+    bool generation_dirty;
     bool ring_dirty;
 };
 
 void publication_init(struct publication *publication, uint64_t window_ns, uint64_t window_max_ns);
 void publication_members_changed(struct publication *publication);
+void publication_generation_changed(struct publication *publication);
 void publication_ring_changed(struct publication *publication, uint64_t now_ns, bool is_death);
 /* TIME_NEVER when there is nothing to publish. */
 uint64_t publication_members_due(const struct publication *publication);

@@ -17,9 +17,13 @@ struct shared_ring {
     uint32_t references;
 };
 
+/* What was believed when the view was built: it stands when the overlay speaks of a later life. */
 struct view_member {
     struct record *record; /* one reference */
-    uint32_t slot;
+    uint64_t generation;   /* above the record's, if that life was heard of but never seen */
+    uint32_t version;
+    uint16_t slot;
+    uint8_t status;
 };
 
 struct henge_view {
