@@ -2,6 +2,7 @@
  * blocks on the library (worker.h does) except while it starts and stops. */
 #include "tools/daemon.h"
 #include "tools/clock_ms.h"
+#include "tools/descriptors.h"
 #include "tools/henged_log.h"
 #include "tools/readiness.h"
 #include "tools/worker.h"
@@ -19,6 +20,9 @@
 #include <unistd.h>
 
 enum { EVENTS_CAPACITY = 8192, STOP_LEAVE_MS = 5000 };
+
+/* Control connections, sockets, timers, and a few streams. */
+enum { DESCRIPTORS_MIN = CONTROL_POLL_MAX + 31 };
 
 static bool allocator_open(struct daemon *daemon) {
 #ifdef HENGED_JEMALLOC
@@ -203,7 +207,8 @@ static int loop_run(struct daemon *daemon) {
 }
 
 static int daemon_run(struct daemon *daemon) {
-    if (!signals_open(daemon) || !control_open(daemon) || !allocator_open(daemon)) {
+    if (!descriptors_ensure(DESCRIPTORS_MIN) || !signals_open(daemon) || !control_open(daemon) ||
+        !allocator_open(daemon)) {
         return HENGED_EXIT_FAILURE;
     }
     int code = node_open(daemon);

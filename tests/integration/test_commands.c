@@ -111,6 +111,15 @@ Test(commands, henged_names_what_is_wrong) {
     daemons_end(directory);
 }
 
+Test(commands, too_few_descriptors_are_named) {
+    int code = run("ulimit -n 12; timeout 20 $HENGE_BIN/" PLAIN "2>&1");
+    cr_assert_eq(code, 1, "%d: %s", code, output);
+    cr_assert(strstr(output, "RLIMIT_NOFILE") && strstr(output, "12"), "%s", output);
+    cr_assert_eq(run("ulimit -Sn 12; timeout 1 $HENGE_BIN/" PLAIN "2>&1"), 124, "%s", output);
+    cr_assert(strstr(output, "up: n on"), "the soft limit is henged's to raise: %s", output);
+    daemons_end(directory);
+}
+
 Test(commands, an_address_in_use_is_named) {
     struct daemon daemon;
     char line[256];
