@@ -21,6 +21,8 @@
  *     leave     [timeout_ms]
  *     set-meta  pairs {"key":"value" or null to remove}
  *     set-weight weight 0..100
+ *     drain
+ *     activate
  *
  * Limits, all ordinary results: CONTROL_CLIENTS_MAX connections (further ones wait in the backlog),
  * CONTROL_REQUEST_BYTES_MAX per request, CONTROL_REPLY_BYTES_MAX per reply, CONTROL_IDLE_MS to send

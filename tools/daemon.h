@@ -30,13 +30,15 @@ struct daemon {
     struct control_server *server;
     struct worker *worker;
     int signal_fd;
+    bool has_name_conflict; /* another live process is this node: it must not speak any more */
 };
 
 /* control_verbs.c: the handler of the control server; `context` is the struct daemon. */
 enum control_next control_verbs_handle(void *context, uint64_t client, const json_t *request,
                                        json_t **reply_out);
 
-/* Takes the waiting events off the queue into history and to the followers; at most a bounded
+/* Takes the waiting events off the queue into history and to the followers, and notes a conflict
+ * about this node's own name; at most a bounded
  * number per call, the descriptor stays readable while there are more. */
 void event_feed_turn(struct daemon *daemon, uint64_t now_ms);
 

@@ -1,4 +1,5 @@
-/* henge_act.c - the verbs that change something: join, leave, set-meta, set-weight; and keygen. */
+/* henge_act.c - the verbs that change something: join, leave, set-meta, set-weight, drain,
+ * activate; and keygen. */
 #include "tools/henge_command.h"
 #include "tools/json_tools.h"
 #include "tools/keygen.h"
@@ -156,6 +157,27 @@ int henge_verb_set_weight(struct henge_common *common, int argc, char **argv) {
     json_t *request = json_object();
     json_put_u64(request, "weight", (uint64_t)options.weight);
     return act(common, &options, request, "set-weight", "has a new weight");
+}
+
+int henge_verb_drain(struct henge_common *common, int argc, char **argv) {
+    static const struct argp argp = {
+        .parser = act_parse,
+        .doc = "Tells all members that this node is about to go: its ring state is \"draining\". "
+               "It keeps its keys until it leaves; `henge activate` takes it back.",
+        .children = henge_common_child};
+    struct act_options options = {.common = common, .weight = -1, .takes_nothing = true};
+    henge_verb_parse(&argp, argc, argv, &options);
+    return act(common, &options, json_object(), "drain", "is draining");
+}
+
+int henge_verb_activate(struct henge_common *common, int argc, char **argv) {
+    static const struct argp argp = {
+        .parser = act_parse,
+        .doc = "Makes the node's ring state \"active\" again, after `henge drain`.",
+        .children = henge_common_child};
+    struct act_options options = {.common = common, .weight = -1, .takes_nothing = true};
+    henge_verb_parse(&argp, argc, argv, &options);
+    return act(common, &options, json_object(), "activate", "is active");
 }
 
 int henge_verb_keygen(struct henge_common *common, int argc, char **argv) {

@@ -199,6 +199,10 @@ static int loop_run(struct daemon *daemon) {
         if (fds[EVENTS].revents != 0) {
             event_feed_turn(daemon, now_ms);
         }
+        if (daemon->has_name_conflict) {
+            henged_log(HENGE_LOG_ERROR, "this node stops: give each process a name of its own");
+            return HENGED_EXIT_FAILURE;
+        }
         if (fds[REPLIES].revents != 0) {
             replies_forward(daemon, now_ms);
         }

@@ -77,6 +77,8 @@ static void put_agreement(json_t *document, const struct henge_stats *stats) {
     json_put_u64(document, "members_left", stats->members_left);
     json_put_u64(document, "health", stats->health);
     json_put_u64(document, "is_joined", stats->is_joined);
+    json_put_bool(document, "is_partitioned", stats->is_partitioned != 0);
+    json_put_bool(document, "has_name_conflict", stats->has_name_conflict != 0);
 }
 
 static void put_runtime(json_t *document, const struct henge_node *node,

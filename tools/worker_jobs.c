@@ -95,13 +95,27 @@ static json_t *job_set_weight(struct henge_node *node, const json_t *request) {
     return status == HENGE_OK ? done(node) : failed("set-weight", status);
 }
 
+static json_t *job_drain(struct henge_node *node, const json_t *request) {
+    (void)request;
+    enum henge_status status = henge_node_set_ring_state(node, HENGE_RING_DRAINING);
+    return status == HENGE_OK ? done(node) : failed("drain", status);
+}
+
+static json_t *job_activate(struct henge_node *node, const json_t *request) {
+    (void)request;
+    enum henge_status status = henge_node_set_ring_state(node, HENGE_RING_ACTIVE);
+    return status == HENGE_OK ? done(node) : failed("activate", status);
+}
+
 static const struct job {
     const char *verb;
     json_t *(*run)(struct henge_node *node, const json_t *request);
 } jobs[] = {{"join", job_join},
             {"leave", job_leave},
             {"set-meta", job_set_metadata},
-            {"set-weight", job_set_weight}};
+            {"set-weight", job_set_weight},
+            {"drain", job_drain},
+            {"activate", job_activate}};
 
 static const struct job *job_find(const char *verb) {
     for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {

@@ -16,6 +16,7 @@ static const char *const texts[] = {
     [HENGE_REFUSED] = "refused by the cluster",
     [HENGE_STOPPED] = "not running",
     [HENGE_CORRUPT] = "corrupt data",
+    [HENGE_CONFLICT] = "another live process bears this name",
 };
 
 _Static_assert(sizeof(texts) / sizeof(texts[0]) == HENGE_STATUS_COUNT, "a text for each status");

@@ -22,6 +22,7 @@ enum control_kind {
     CONTROL_LEAVE,
     CONTROL_SET_PAIR,
     CONTROL_SET_WEIGHT,
+    CONTROL_SET_RING_STATE,
     CONTROL_SUBSCRIBE,
     CONTROL_UNSUBSCRIBE,
 };
@@ -47,6 +48,7 @@ struct control {
     bool has_value;
     bool has_peers; /* gossip thread: somebody is there to hear of a leave */
     uint32_t weight;
+    uint32_t ring_state;
     struct henge_events *events;
 };
 

@@ -115,6 +115,8 @@ static enum henge_status set_payload(struct gossip_role *role, struct henge_node
     record_fields_of(membership_member(node->gossip->membership, 0)->record, &fields);
     if (control->kind == CONTROL_SET_WEIGHT) {
         fields.weight = (uint16_t)control->weight;
+    } else if (control->kind == CONTROL_SET_RING_STATE) {
+        fields.ring_state = (uint8_t)control->ring_state;
     } else {
         enum henge_status status =
             own_record_set_pair(&fields, control->key, control->has_value ? control->value : NULL);
@@ -133,6 +135,13 @@ static enum henge_status set_payload(struct gossip_role *role, struct henge_node
     return status;
 }
 
+/* One that another live process of its name has silenced does nothing more but end. */
+static bool is_refused(const struct henge_node *node) {
+    uint32_t kind = node->control.kind;
+    return counter_get(&node->gossip->counters.has_name_conflict) != 0 && kind != CONTROL_DETACH &&
+           kind != CONTROL_SUBSCRIBE && kind != CONTROL_UNSUBSCRIBE;
+}
+
 /* True when the call is finished. */
 static bool control_step(struct gossip_role *role, struct henge_node *node, uint64_t now_ns) {
     struct control *control = &node->control;
@@ -148,6 +157,10 @@ static bool control_step(struct gossip_role *role, struct henge_node *node, uint
     }
     ASSERT(node->gossip); /* every other call needs a node that create has returned */
     node->gossip->now_ns = now_ns;
+    if (is_refused(node)) {
+        control_finish(control, HENGE_CONFLICT);
+        return true;
+    }
     switch (control->kind) {
     case CONTROL_DETACH:
         return detach(role, node);

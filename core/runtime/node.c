@@ -278,9 +278,11 @@ void henge_node_destroy(struct henge_node *node) {
 enum henge_status henge_node_set_metadata(struct henge_node *node, const char *key,
                                           const char *value) {
     struct control *control = &node->control;
-    if (!key || strlen(key) >= sizeof(control->key) ||
-        (value && strlen(value) >= sizeof(control->value))) {
+    if (!key || strlen(key) >= sizeof(control->key)) {
         return HENGE_INVALID;
+    }
+    if (value && strlen(value) >= sizeof(control->value)) {
+        return HENGE_FULL;
     }
     enum henge_status status = control_enter(node, CONTROL_SET_PAIR);
     if (status != HENGE_OK) {
@@ -301,6 +303,18 @@ enum henge_status henge_node_set_weight(struct henge_node *node, unsigned weight
         return status;
     }
     node->control.weight = weight;
+    return control_run(node, TIME_NEVER);
+}
+
+enum henge_status henge_node_set_ring_state(struct henge_node *node, enum henge_ring_state state) {
+    if ((uint32_t)state > HENGE_RING_DRAINING) {
+        return HENGE_INVALID;
+    }
+    enum henge_status status = control_enter(node, CONTROL_SET_RING_STATE);
+    if (status != HENGE_OK) {
+        return status;
+    }
+    node->control.ring_state = (uint32_t)state;
     return control_run(node, TIME_NEVER);
 }
 

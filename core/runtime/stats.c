@@ -18,6 +18,8 @@ static void gossip_stats(const struct gossip_node_counters *from, struct henge_s
     to->generation = counter_get(&from->generation);
     to->version = (uint32_t)counter_get(&from->version);
     to->is_joined = (uint32_t)counter_get(&from->is_joined);
+    to->is_partitioned = (uint32_t)counter_get(&from->is_partitioned);
+    to->has_name_conflict = (uint32_t)counter_get(&from->has_name_conflict);
     to->accusations = counter_get(&from->accusations);
     to->verdicts = counter_get(&from->verdicts);
     to->gossip_updates_sent = counter_get(&from->updates_sent);

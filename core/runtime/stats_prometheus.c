@@ -31,6 +31,8 @@ static const struct metric {
     GAUGE(ring_version, "Publications of the ring on this node."),
     GAUGE(agreement_permille, "Recently heard peers with the same fingerprint, per mille."),
     GAUGE(health, "Local health: 0 good, 8 worst."),
+    GAUGE(is_partitioned, "1 while this node takes itself to be cut off."),
+    GAUGE(has_name_conflict, "1 when another live process bears this node's name."),
     GAUGE(oldest_section_ms, "Age of the oldest reader section that holds a replaced view."),
     COUNTER(packets_received, "Datagrams and frames received."),
     COUNTER(packets_sent, "Datagrams sent."),

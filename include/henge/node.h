@@ -1,9 +1,15 @@
-/* henge/node.h - one member of a cluster, run by this process. */
+/* henge/node.h - one member of a cluster, run by this process.
+ *
+ * Two live processes under one name: one of them wins, and the other one's node falls silent for
+ * good. Its owner gets the event HENGE_NAME_CONFLICT with its own name and the winner's address;
+ * every call below that acts then returns HENGE_CONFLICT. What is left to do is
+ * henge_node_destroy. */
 #ifndef HENGE_NODE_H
 #define HENGE_NODE_H
 
 #include <henge/address.h>
 #include <henge/config.h>
+#include <henge/members.h>
 #include <henge/runtime.h>
 
 #ifdef __cplusplus
@@ -49,6 +55,11 @@ henge_node_set_metadata(struct henge_node *node, const char *key, const char *va
 /* 0..100; multiplies the virtual nodes. [may block, about a millisecond] */
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_node_set_weight(struct henge_node *node,
                                                                       unsigned weight);
+
+/* ACTIVE owns keys; DRAINING owns them still, and tells all that it is about to go; JOINING owns
+ * none. Kept until the next call or the end of this life. [may block, about a millisecond] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_node_set_ring_state(struct henge_node *node, enum henge_ring_state state);
 
 /* This node's name, and the address it is bound to and known by. Fixed for the node's life.
  * Any thread. [wait-free] */

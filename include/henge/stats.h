@@ -24,7 +24,9 @@ struct henge_stats {
     uint32_t health;             /* local health score 0 (good) .. 8 */
     uint64_t generation;
     uint32_t version;
-    uint32_t is_joined; /* 1 after a join or when another member is known */
+    uint32_t is_joined;         /* 1 after a join or when another member is known */
+    uint32_t is_partitioned;    /* 1 between PARTITIONED begin and end */
+    uint32_t has_name_conflict; /* 1: silent for good, see henge/node.h */
 
     /* this node: packets */
     uint64_t packets_received, packets_sent, bytes_received, bytes_sent;

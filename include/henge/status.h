@@ -31,6 +31,7 @@ enum henge_status {
     HENGE_REFUSED,     /* the cluster answered, and said no */
     HENGE_STOPPED,     /* the runtime or node is not running */
     HENGE_CORRUPT,     /* bytes that are not what they claim to be */
+    HENGE_CONFLICT,    /* another live process bears this node's name; this one has stopped */
     HENGE_STATUS_COUNT
 };
 

@@ -142,7 +142,7 @@ Test(commands, every_verb_has_help) {
         "members",      "info",          "lookup",       "ring",           "events",
         "join",         "leave",         "set-meta",     "set-weight",     "keygen",
         "cluster",      "cluster up",    "cluster down", "cluster status", "cluster kill",
-        "cluster stop", "cluster start",
+        "cluster stop", "cluster start", "drain",        "activate",
     };
     static char all[1 << 16];
     char usage[64];

@@ -123,6 +123,16 @@ Test(verbs, metadata_and_weight_reach_the_others) {
     end();
 }
 
+Test(verbs, draining_is_told_and_taken_back) {
+    cr_assert(daemons_cluster(daemons, TWO, directory, NULL));
+    cr_assert_eq(act(&daemons[0], "drain"), 0, "%s", output);
+    cr_assert(daemon_wait_text(&daemons[1], "n1", "ring_state", "draining"));
+    cr_assert(daemons_wait_agreement(daemons, TWO));
+    cr_assert_eq(act(&daemons[0], "activate"), 0, "%s", output);
+    cr_assert(daemon_wait_text(&daemons[1], "n1", "ring_state", "active"));
+    end();
+}
+
 /* n2 changes its metadata over and over, so that it does not matter when the follower is ready. */
 Test(verbs, a_follower_sees_events_as_they_happen) {
     char line[1024];

@@ -316,12 +316,16 @@ static const char *text_of(json_t *object, const char *key, char *buffer, size_t
     return buffer;
 }
 
-const char *daemon_status_of(const struct daemon *daemon, const char *who) {
-    static char status[64];
+const char *daemon_text_of(const struct daemon *daemon, const char *who, const char *key) {
+    static char text[64];
     json_t *members = daemon_ask(daemon, "members");
-    text_of(member_of(members, who), "status", status, sizeof(status));
+    text_of(member_of(members, who), key, text, sizeof(text));
     json_decref(members);
-    return status;
+    return text;
+}
+
+const char *daemon_status_of(const struct daemon *daemon, const char *who) {
+    return daemon_text_of(daemon, who, "status");
 }
 
 uint64_t daemon_number_of(const struct daemon *daemon, const char *who, const char *key) {
@@ -346,16 +350,21 @@ const char *daemon_info_text(const struct daemon *daemon, const char *key) {
     return text;
 }
 
-bool daemon_wait_status(const struct daemon *daemon, const char *who, const char *status) {
+bool daemon_wait_text(const struct daemon *daemon, const char *who, const char *key,
+                      const char *value) {
     for (uint64_t until_ms = daemon_now_ms() + DAEMON_WAIT_MS; daemon_now_ms() < until_ms;) {
-        if (strcmp(daemon_status_of(daemon, who), status) == 0) {
+        if (strcmp(daemon_text_of(daemon, who, key), value) == 0) {
             return true;
         }
         daemon_sleep_ms(20);
     }
-    fprintf(stderr, "%s holds %s %s, not %s\n", daemon->name, who, daemon_status_of(daemon, who),
-            status);
+    fprintf(stderr, "%s holds %s %s, not %s\n", daemon->name, who, daemon_text_of(daemon, who, key),
+            value);
     return false;
+}
+
+bool daemon_wait_status(const struct daemon *daemon, const char *who, const char *status) {
+    return daemon_wait_text(daemon, who, "status", status);
 }
 
 bool daemon_wait_info(const struct daemon *daemon, const char *key, uint64_t value) {

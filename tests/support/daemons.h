@@ -50,12 +50,16 @@ const char *daemon_bin(void);
 
 /* "ALIVE", ... or "" when `who` is not listed. Static buffer. */
 const char *daemon_status_of(const struct daemon *daemon, const char *who);
+/* Any text of a member: "zone", "ring_state", ...; the same buffer. */
+const char *daemon_text_of(const struct daemon *daemon, const char *who, const char *key);
 uint64_t daemon_number_of(const struct daemon *daemon, const char *who, const char *key);
 uint64_t daemon_info(const struct daemon *daemon, const char *key);
 /* Text of an info field; static buffer. */
 const char *daemon_info_text(const struct daemon *daemon, const char *key);
 
 bool daemon_wait_status(const struct daemon *daemon, const char *who, const char *status);
+bool daemon_wait_text(const struct daemon *daemon, const char *who, const char *key,
+                      const char *value);
 bool daemon_wait_info(const struct daemon *daemon, const char *key, uint64_t value);
 /* True when every daemon (pid != 0) has the same ring fingerprint; waits for it. */
 bool daemons_wait_agreement(const struct daemon *daemons, size_t count);

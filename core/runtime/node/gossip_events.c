@@ -1,7 +1,7 @@
 /* core/runtime/node/gossip_events.c - from changes of members to events, held until they can be
  * seen.
  *
- * Per member: (joined (updated | suspected | recovered)* (left | failed))*. */
+ * Per member: (joined (updated | suspected | recovered)* (left | failed | evicted))*. */
 #include "core/runtime/node/gossip_node.h"
 #include <stdio.h>
 
@@ -59,6 +59,22 @@ void gossip_node_event_topology(struct gossip_node *node, uint64_t old_version) 
     event->ring_version_old = old_version;
     event->ring_version_new = node->ring_version;
     event->ring_fingerprint = henge_ring_fingerprint(node->ring->ring);
+}
+
+void gossip_node_event_partitioned(struct gossip_node *node, bool begins) {
+    event_next(node, HENGE_PARTITIONED)->is_partitioned = begins;
+    counter_set(&node->counters.is_partitioned, begins);
+}
+
+void gossip_node_event_conflict(struct gossip_node *node, uint32_t slot,
+                                const struct henge_address *other, uint64_t other_generation) {
+    event_member(node, HENGE_NAME_CONFLICT, slot);
+    struct henge_event *event = &node->events[node->events_count - 1];
+    event->address = *other;
+    event->generation = other_generation;
+    if (slot == 0) {
+        counter_set(&node->counters.has_name_conflict, 1);
+    }
 }
 
 void gossip_node_events_flush(struct gossip_node *node) {

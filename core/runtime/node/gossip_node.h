@@ -44,7 +44,7 @@ struct gossip_node_settings {
 /* Written by the gossip thread once per step that did something. */
 struct gossip_node_counters {
     counter view_number, ring_version, ring_fingerprint, view_fingerprint;
-    counter generation, version, is_joined;
+    counter generation, version, is_joined, is_partitioned, has_name_conflict;
     counter alive, suspect, dead, left, agreement_permille;
     counter malformed, misdirected;
     counter accusations, verdicts, updates_sent, updates_received, updates_news, updates_refused;
@@ -145,6 +145,10 @@ bool gossip_node_feed(struct gossip_node *node); /* false: something is left */
 /* gossip_events.c: changes to events. */
 void gossip_node_event_change(struct gossip_node *node, const struct member_change *change);
 void gossip_node_event_topology(struct gossip_node *node, uint64_t old_version);
+void gossip_node_event_partitioned(struct gossip_node *node, bool begins);
+/* Another live process bears the name of the member in `slot`; slot 0: this node's. */
+void gossip_node_event_conflict(struct gossip_node *node, uint32_t slot,
+                                const struct henge_address *other, uint64_t other_generation);
 void gossip_node_events_flush(struct gossip_node *node);
 
 #endif

@@ -23,6 +23,7 @@ static struct world {
     struct gossip_node *node;
     struct outbox outbox;
     uint64_t now_ns;
+    struct henge_event event; /* the last */
 } world;
 
 static uint8_t *no_room(void *context, size_t *capacity_out) {
@@ -39,7 +40,7 @@ static bool to_detector(void *context, const struct role_message *message) {
 
 static void on_event(void *context, const struct henge_event *event) {
     (void)context;
-    (void)event;
+    world.event = *event;
 }
 
 static struct record_fields fields_of(const char *name, uint64_t generation, uint16_t port) {
@@ -196,4 +197,30 @@ Test(gossip_node, another_generation_is_published_before_the_interval_of_members
     step(1);
     cr_expect_eq(henge_view_number(view()), number + 1);
     cr_expect_eq(member_b(view()).generation, GENERATION + 1);
+}
+
+Test(gossip_node, a_name_conflict_and_a_partition_are_told_and_counted) {
+    const struct henge_address other = {.bytes = {127, 0, 0, 9}, .port = 9, .family = 4};
+    gossip_node_event_conflict(world.node, 0, &other, 77);
+    step(20 * MS);
+    cr_expect_eq(world.event.type, HENGE_NAME_CONFLICT);
+    cr_expect_str_eq(world.event.name, "a");
+    cr_expect_eq(memcmp(&world.event.address, &other, sizeof(other)), 0);
+    cr_expect_eq(world.event.generation, 77);
+    cr_expect_eq(counter_get(&world.node->counters.has_name_conflict), 1);
+    gossip_node_event_partitioned(world.node, true);
+    cr_expect_eq(counter_get(&world.node->counters.is_partitioned), 1);
+    gossip_node_event_partitioned(world.node, false);
+    step(20 * MS);
+    cr_expect_eq(world.event.type, HENGE_PARTITIONED);
+    cr_expect_not(world.event.is_partitioned);
+    cr_expect_eq(counter_get(&world.node->counters.is_partitioned), 0);
+}
+
+Test(gossip_node, the_conflict_of_another_does_not_silence_this_one) {
+    const struct henge_address other = {.bytes = {127, 0, 0, 9}, .port = 9, .family = 4};
+    hear(GENERATION, 0, HENGE_ALIVE, OLD_PORT);
+    step(20 * MS);
+    gossip_node_event_conflict(world.node, member_b(view()).slot, &other, 77);
+    cr_expect_eq(counter_get(&world.node->counters.has_name_conflict), 0);
 }

@@ -148,6 +148,8 @@ Test(json, info_has_the_documented_keys_and_every_counter) {
                                        "generation",
                                        "version",
                                        "is_joined",
+                                       "is_partitioned",
+                                       "has_name_conflict",
                                        "view_number",
                                        "packets_received",
                                        "packets_forged",

@@ -65,6 +65,10 @@ Test(worker, each_verb_makes_its_call) {
     cr_expect_eq(fake.weight, 7);
     cr_expect_eq(fake.sets, 2);
     cr_expect_eq(fake.removed, 1);
+    expect_call(worker, "{\"verb\":\"drain\"}", NULL);
+    cr_expect_eq(fake.ring_state, HENGE_RING_DRAINING);
+    expect_call(worker, "{\"verb\":\"activate\"}", NULL);
+    cr_expect_eq(fake.ring_state, HENGE_RING_ACTIVE);
     cr_expect_not(worker_stop(worker));
 }
 
