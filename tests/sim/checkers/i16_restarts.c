@@ -1,0 +1,79 @@
+/* tests/sim/checkers/i16_restarts.c - I16: a node that restarts under its old name, at the same or
+ * another address, with a clock that went backwards, is ALIVE everywhere within the dissemination
+ * bound, and its old incarnation is gone at once.
+ *
+ * The time runs from when it has joined (knows of others), and while no fault is under way. A host
+ * that is started for the first time is held to the same. */
+#include "tests/sim/checkers/checker.h"
+#include <stdlib.h>
+
+enum { SLACK_PERIODS = 2 };
+
+struct restarts {
+    uint32_t *boots_checked; /* by host: the boot that was judged last */
+};
+
+static bool init(struct watch *watch, void *state) {
+    struct restarts *own = state;
+    own->boots_checked = calloc(watch->hosts_count, sizeof *own->boots_checked);
+    return own->boots_checked != NULL;
+}
+
+static void deinit(struct watch *watch, void *state) {
+    struct restarts *own = state;
+    (void)watch;
+    free(own->boots_checked);
+}
+
+static bool is_bystander(const struct watch *watch, uint32_t host, uint64_t since_ns) {
+    const struct host_facts *facts = &watch->hosts[host];
+    return facts->is_up && !facts->is_leaving && facts->joined_ns <= since_ns;
+}
+
+static void check(struct watch *watch, uint32_t subject, uint64_t since_ns) {
+    uint64_t generation = watch->hosts[subject].issued[0].generation;
+    for (uint32_t host = 0; host < watch->hosts_count; host++) {
+        if (host == subject || !is_bystander(watch, host, since_ns))
+            continue;
+        const struct member *held = sim_look(watch->sim, host, subject);
+        unsigned long long ms = (watch->now_ns - since_ns) / 1000000;
+        if (held == NULL)
+            watch_report(watch, 16, host, subject, "joined %llu ms ago, and is not known", ms);
+        else if (held->generation < generation)
+            watch_report(watch, 16, host, subject,
+                         "joined %llu ms ago, and its old incarnation is held %s", ms,
+                         henge_member_status_text(held->status));
+        else if (held->status != HENGE_ALIVE)
+            watch_report(watch, 16, host, subject, "joined %llu ms ago, and is held %s", ms,
+                         henge_member_status_text(held->status));
+    }
+}
+
+static void on_sample(struct watch *watch, void *state) {
+    struct restarts *own = state;
+    if (watch->calm_ns == WATCH_NEVER || watch_is_heavy(watch))
+        return;
+    uint64_t bound_ns = watch->dissemination_ns + SLACK_PERIODS * watch->period_ns;
+    for (uint32_t subject = 0; subject < watch->hosts_count; subject++) {
+        const struct host_facts *facts = &watch->hosts[subject];
+        if (!facts->is_up || facts->is_leaving || own->boots_checked[subject] == facts->boots ||
+            facts->joined_ns == WATCH_NEVER)
+            continue;
+        uint64_t since_ns =
+            facts->joined_ns > facts->raised_ns ? facts->joined_ns : facts->raised_ns;
+        if (watch->calm_ns > since_ns)
+            since_ns = watch->calm_ns;
+        if (watch->now_ns < since_ns + bound_ns)
+            continue;
+        own->boots_checked[subject] = facts->boots;
+        /* After faults there is healing to be done first, which is I13's and I14's. */
+        if (watch->calm_ns + watch->settle_ns < since_ns || watch->calm_ns == 0)
+            check(watch, subject, since_ns);
+    }
+}
+
+const struct checker checker_restarts = {.number = 16,
+                                         .state_bytes = sizeof(struct restarts),
+                                         .init = init,
+                                         .deinit = deinit,
+                                         .on_sample = on_sample};
