@@ -20,6 +20,46 @@ void contact_former_add(struct contact *contact, const struct henge_address *add
         contact->former_count++;
 }
 
+void contact_remember(struct membership *membership, const struct henge_address *addresses,
+                      uint32_t count) {
+    const struct henge_address *own = &membership->table.members[0].record->address;
+    for (uint32_t i = 0; i < count; i++)
+        if (memcmp(&addresses[i], own, sizeof *own) != 0)
+            contact_former_add(&membership->contact, &addresses[i]);
+}
+
+struct address_list {
+    struct henge_address *all;
+    uint32_t count, max;
+};
+
+static void list_add(struct address_list *list, const struct henge_address *address) {
+    for (uint32_t i = 0; i < list->count; i++)
+        if (memcmp(&list->all[i], address, sizeof *address) == 0)
+            return;
+    if (list->count < list->max && address->family != 0)
+        list->all[list->count++] = *address;
+}
+
+static void list_add_members(struct address_list *list, const struct table *table,
+                             uint32_t statuses) {
+    for (uint32_t slot = 1; slot < table->count && list->count < list->max; slot++) {
+        const struct member *member = &table->members[slot];
+        if (member->record != NULL && (statuses & 1u << member->status) != 0)
+            list_add(list, &member->record->address);
+    }
+}
+
+uint32_t contact_known_addresses(const struct membership *membership,
+                                 struct henge_address *addresses_out, uint32_t max) {
+    struct address_list list = {.all = addresses_out, .max = max};
+    list_add_members(&list, &membership->table, 1u << HENGE_ALIVE | 1u << HENGE_SUSPECT);
+    for (uint32_t i = 0; i < membership->contact.former_count; i++)
+        list_add(&list, &membership->contact.former[i]);
+    list_add_members(&list, &membership->table, 1u << HENGE_DEAD);
+    return list.count;
+}
+
 /* Candidates are numbered: seeds, former peers, table slots, tombstones. */
 struct candidate {
     struct henge_address address;

@@ -24,6 +24,12 @@ struct contact {
 void contact_init(struct contact *contact);
 /* Family 0 is ignored. */
 void contact_former_add(struct contact *contact, const struct henge_address *address);
+/* The peers of an earlier life; an own address among them is left out. */
+void contact_remember(struct membership *membership, const struct henge_address *addresses,
+                      uint32_t count);
+/* membership_former_addresses. */
+uint32_t contact_known_addresses(const struct membership *membership,
+                                 struct henge_address *addresses_out, uint32_t max);
 void contact_step(struct membership *membership, struct outbox *outbox);
 uint64_t contact_deadline(const struct membership *membership);
 

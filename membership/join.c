@@ -25,14 +25,19 @@ static void add_seed(struct membership *membership, const struct henge_address *
     join->seeds[join->seeds_count++] = *address;
 }
 
+void join_seeds_set(struct membership *membership, const struct henge_address *seeds,
+                    size_t count) {
+    membership->join.seeds_count = 0;
+    for (size_t i = 0; i < count; i++)
+        add_seed(membership, &seeds[i]);
+}
+
 /* New seeds replace the old ones: the caller has resolved their names again. */
 void join_start(struct membership *membership, const struct henge_address *seeds, size_t count) {
     struct join *join = &membership->join;
     if (count == 0)
         return;
-    join->seeds_count = 0;
-    for (size_t i = 0; i < count; i++)
-        add_seed(membership, &seeds[i]);
+    join_seeds_set(membership, seeds, count);
     const struct member *own = &membership->table.members[0];
     if (own->status == HENGE_LEFT && !self_raise_generation(membership, own->generation))
         return;

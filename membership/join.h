@@ -25,6 +25,8 @@ struct join {
 
 void join_init(struct join *join);
 void join_start(struct membership *membership, const struct henge_address *seeds, size_t count);
+/* They replace the old ones; the own address is left out. */
+void join_seeds_set(struct membership *membership, const struct henge_address *seeds, size_t count);
 void join_step(struct membership *membership, struct outbox *outbox);
 uint64_t join_deadline(const struct membership *membership);
 void join_receive(struct membership *membership, struct delivery *delivery);

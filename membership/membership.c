@@ -72,6 +72,8 @@ struct membership *membership_create(const struct membership_settings *settings,
     pulls_init(&membership->sync.pulls, membership->name_hash,
                membership->table.members[0].generation);
     memset(&membership->settings.self, 0, sizeof membership->settings.self);
+    contact_remember(membership, settings->former, settings->former_count);
+    membership->settings.former = NULL;
     return membership;
 }
 

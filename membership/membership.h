@@ -35,6 +35,9 @@ struct membership_settings {
     uint32_t members_max;
     uint64_t tombstone_ns;
     uint64_t dead_shown_ns;
+    /* Peers of an earlier life, contacted for ever; read by membership_create only. */
+    const struct henge_address *former;
+    uint32_t former_count;
     uint64_t random_seed;
     uint64_t wall_ms; /* at creation: bounds the generations that are believed */
 };
@@ -127,6 +130,13 @@ enum membership_join_state { JOIN_IDLE = 0, JOIN_UNDER_WAY, JOIN_DONE, JOIN_REFU
  * healing. After a leave this starts a new generation. */
 void membership_join(struct membership *membership, const struct henge_address *seeds, size_t count,
                      uint64_t now_ns);
+/* The seeds' names have been resolved again. None keeps the old ones. */
+void membership_seeds_set(struct membership *membership, const struct henge_address *seeds,
+                          size_t count);
+/* Whom to give as `former` to the next life: other members, the live ones first, then former peers.
+ * Distinct; at most `max`; how many. */
+uint32_t membership_former_addresses(const struct membership *membership,
+                                     struct henge_address *addresses_out, uint32_t max);
 enum membership_join_state membership_join_state(const struct membership *membership);
 /* "ring parameters differ", ...; empty unless JOIN_REFUSED. */
 const char *membership_join_reason(const struct membership *membership);

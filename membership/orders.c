@@ -109,6 +109,17 @@ void membership_stream_ended(struct membership *membership, uint64_t request_tok
     pull_stream_ended(membership, request_token, failed);
 }
 
+void membership_seeds_set(struct membership *membership, const struct henge_address *seeds,
+                          size_t count) {
+    if (count > 0)
+        join_seeds_set(membership, seeds, count);
+}
+
+uint32_t membership_former_addresses(const struct membership *membership,
+                                     struct henge_address *addresses_out, uint32_t max) {
+    return contact_known_addresses(membership, addresses_out, max);
+}
+
 void membership_join(struct membership *membership, const struct henge_address *seeds, size_t count,
                      uint64_t now_ns) {
     membership->now_ns = now_ns;

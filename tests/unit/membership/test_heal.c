@@ -246,3 +246,41 @@ Test(heal, a_dead_member_is_contacted_about_once_per_second_by_all_together) {
     cr_assert_leq(told, 200);
     cluster_destroy(cluster);
 }
+
+Test(heal, a_restarted_node_without_seeds_finds_its_cluster_by_what_it_remembered) {
+    struct henge_address known[64];
+    struct cluster *cluster = cluster_create(61);
+    cluster_form(cluster, 5);
+    struct membership *membership = cluster->nodes[4].membership;
+    uint32_t count = membership_former_addresses(membership, known, 64);
+    cr_assert_eq(count, 4);
+    cr_assert_eq(membership_former_addresses(membership, known, 2), 2,
+                 "no more than there is room");
+    cr_assert_eq(membership_former_addresses(membership, known, 64), 4);
+    known[0] = cluster_address(4); /* its own: not contacted */
+    cluster_kill(cluster, 4);
+    cluster->settings.former = known;
+    cluster->settings.former_count = count;
+    cluster_start(cluster, 4, 2000000, 2000000);
+    membership = cluster->nodes[4].membership;
+    cr_assert_eq(membership->contact.former_count, 3);
+    known[0] = known[1]; /* membership keeps a copy */
+    cluster->settings.former_count = 0;
+    cr_assert(cluster_run_until(cluster, 60 * NS_PER_S, cluster_agrees));
+    cluster_destroy(cluster);
+}
+
+Test(heal, seeds_that_were_resolved_again_replace_the_old_ones) {
+    struct cluster *cluster = cluster_create(62);
+    cluster_form(cluster, 3);
+    struct membership *membership = cluster->nodes[2].membership;
+    const struct henge_address seeds[] = {cluster_address(7), cluster_address(2),
+                                          cluster_address(8), cluster_address(7)};
+    membership_seeds_set(membership, seeds, 4);
+    cr_assert_eq(membership->join.seeds_count, 2, "not itself, and each once");
+    cr_assert_eq(memcmp(&membership->join.seeds[1], &seeds[2], sizeof(seeds[2])), 0);
+    membership_seeds_set(membership, NULL, 0);
+    cr_assert_eq(membership->join.seeds_count, 2, "a name server that is down takes none away");
+    cr_assert_eq(membership_join_state(membership), JOIN_DONE);
+    cluster_destroy(cluster);
+}
