@@ -1,9 +1,16 @@
-/* membership/gossip.h - dissemination: news goes out at once, ticks only repeat.
+/* membership/gossip.h - dissemination: news goes out at once, and again a little later.
  *
  * One entry per subject, the newest news replaces. Order: class, then fewest transmissions, then
- * newest; kept as lists by (class, transmissions), linked by entry id through one array. An entry
- * is done after lambda * log10(N + 1) transmissions; only what was put into a packet that was sent
- * counts. All targets of one wave get one and the same packet, built once. */
+ * newest; kept as lists by (class, transmissions), linked by entry id through one array. Only what
+ * was put into a packet that was sent counts as a transmission.
+ *
+ * An entry's life: after the window a wave of `fanout` copies to members at random; REPEAT_WINDOWS
+ * later a second wave, to this node's successors in the circle of name hashes; then a wave per tick
+ * to the successors that follow, until the limit (gossip_bound.c has the reasons and the figures).
+ * All targets of one wave get one and the same packet, built once. With more than
+ * REPEAT_PACKETS_MAX packets to repeat, the successors get a SYNC instead of the rest. In profiles
+ * that are bound to the timer: on each tick one packet to each of `fanout` members at random, and
+ * nothing else. */
 #ifndef MEMBERSHIP_GOSSIP_H
 #define MEMBERSHIP_GOSSIP_H
 
@@ -21,10 +28,12 @@ enum gossip_class {
 
 struct gossip_entry {
     uint32_t next, previous; /* entry ids, NO_SLOT at the ends */
-    uint8_t is_queued;
-    uint8_t is_full; /* the record goes along */
-    uint8_t class;   /* enum gossip_class */
+    bool is_queued : 1;
+    bool is_full : 1;  /* the record goes along */
+    bool is_light : 1; /* two waves will do */
+    uint8_t class;     /* enum gossip_class */
     uint8_t transmissions;
+    uint8_t turn; /* gossip.turn when it was last put into a packet */
 };
 
 struct gossip {
@@ -32,16 +41,18 @@ struct gossip {
     struct gossip_entry *entries; /* TOMBSTONE_NEWS_MAX of tombstones, then one per slot */
     uint32_t capacity;
     uint32_t first[GOSSIP_CLASSES][TRANSMISSIONS_MAX];
-    uint32_t queued, fresh; /* fresh: never sent yet */
+    uint32_t queued;
     struct update tombstone_news[TOMBSTONE_NEWS_MAX];
     uint32_t tombstone_next;
-    uint64_t fresh_due_ns, tick_due_ns;
+    uint64_t fresh_due_ns, repeat_due_ns, tick_due_ns;
+    uint64_t tick_phase_ns; /* ticks that are bound to the timer fall on phase + n * tick */
+    uint8_t turn;
     struct token_bucket bucket;
 };
 
 struct delivery;
 
-void gossip_init(struct gossip *gossip, struct memory *memory, uint32_t per_s, uint32_t burst);
+void gossip_init(struct membership *membership);
 void gossip_deinit(struct gossip *gossip);
 
 /* Passes on what a merge found to be news. */
@@ -50,6 +61,11 @@ void gossip_news(struct membership *membership, const struct merge_result *resul
 void gossip_own_news(struct membership *membership);
 void gossip_tombstone(struct membership *membership, const struct update *update);
 void gossip_drop(struct gossip *gossip, uint32_t slot);
+/* Between the files of gossip: something fresh is queued; entries on and off their lists. */
+void gossip_wake(struct membership *membership);
+void gossip_entry_link(struct gossip *gossip, uint32_t id);
+void gossip_entry_unlink(struct gossip *gossip, uint32_t id);
+struct update gossip_entry_update(const struct membership *membership, uint32_t id);
 
 void gossip_step(struct membership *membership, struct outbox *outbox);
 uint64_t gossip_deadline(const struct membership *membership);
@@ -59,10 +75,18 @@ void gossip_receive(struct membership *membership, struct delivery *delivery);
 bool gossip_tell(struct membership *membership, const struct update *update,
                  const struct henge_address *address, struct outbox *outbox);
 
-/* How often each update is sent by one node: a whole part, the rest as a probability. */
-double gossip_limit(uint32_t size);
+/* gossip_bound.c. How often each update is sent by one node: a whole part, the rest as a
+ * probability. */
+double gossip_limit(uint32_t size, uint32_t fanout);
+double gossip_limit_stepped(uint32_t size);
+struct gossip_pace {
+    uint64_t window_ns, tick_ns;
+    uint64_t hop_ns; /* one way through the network and the receiver's queues */
+    uint32_t fanout;
+    bool is_event_driven;
+};
 /* D: one update reaches all with probability 1 - 10^-6 at 10 % loss. */
-uint64_t gossip_bound(uint32_t size, uint32_t fanout, uint64_t window_ns, uint64_t tick_ns);
+uint64_t gossip_bound(uint32_t size, const struct gossip_pace *pace);
 uint64_t gossip_bound_ns(const struct membership *membership);
 
 #endif

@@ -13,9 +13,12 @@ enum {
     ACCUSERS_MAX = CONFIRMATIONS_MAX + 1,
     OWN_ACCUSATIONS_PER_PERIOD = 2,
 
-    /* Gossip. lambda * log10(65535) = 19.3, so no update is sent more often than this. */
+    /* Gossip. No update is sent more often than TRANSMISSIONS_MAX - 1 times (gossip_bound.c: 20.6
+     * at fanout 16). */
     LAMBDA = 4,
     TRANSMISSIONS_MAX = 24,
+    REPEAT_WINDOWS = 4,     /* first repeat, in coalescing windows: one that all hops have seen */
+    REPEAT_PACKETS_MAX = 4, /* for one peer in one go; more becomes a SYNC */
     FANOUT_MAX = 16,
     PACKET_UPDATES_MAX = 96,    /* a 23-byte update each would fill 2 KiB */
     TOMBSTONE_NEWS_MAX = 16,    /* news about members that are not in the table */
@@ -55,8 +58,10 @@ enum {
 #define GENERATION_AHEAD_MAX_MS (UINT64_C(365) * 24 * 3600 * 1000)
 #define VERSION_MAX (UINT32_C(1) << 31) /* reached: the generation rises by one */
 
-/* One way through the network and the receiver's queues, as assumed by the dissemination bound. */
-#define HOP_NS (50 * NS_PER_MS)
+/* One way through the network and the receiver's queues, as assumed by the dissemination bound: a
+ * twentieth of the probe period, which is chosen for the network (50 ms LAN, 100 ms WAN, 10 ms
+ * within one machine). */
+enum { HOPS_PER_PERIOD = 20 };
 
 #define NO_SLOT UINT32_MAX
 

@@ -45,6 +45,8 @@ struct membership *membership_create(const struct membership_settings *settings,
     membership->settings = *settings;
     if (membership->settings.profile == NULL)
         membership->settings.profile = &profile_henge;
+    if (membership->settings.profile->fanout > 0)
+        membership->settings.fanout = membership->settings.profile->fanout;
     if (membership->settings.fanout > FANOUT_MAX)
         membership->settings.fanout = FANOUT_MAX;
     membership->observer = *observer;
@@ -58,7 +60,9 @@ struct membership *membership_create(const struct membership_settings *settings,
     bool ok = table_init(&membership->table, memory, settings->members_max, now_ns);
     ok &= tombstones_init(&membership->tombstones, memory, stones, settings->tombstone_ns);
     suspicions_init(&membership->suspicions, memory);
-    gossip_init(&membership->gossip, memory, settings->packets_per_s, settings->packets_burst);
+    membership->table.is_zone_blind = !membership->settings.profile->is_zone_aware;
+    targets_init(&membership->targets);
+    gossip_init(membership);
     scripts_init(&membership->scripts, memory);
     sync_init(&membership->sync);
     join_init(&membership->join);

@@ -106,6 +106,7 @@ static void change(struct membership *membership, uint32_t slot, bool is_new,
         report.generation_changed = member->generation != after->generation;
         report.payload_changed = record != NULL;
         table_counted_out(table, slot);
+        targets_remove(membership, slot);
     }
     struct record *replaced = record != NULL ? member->record : NULL;
     if (record != NULL)
@@ -116,6 +117,10 @@ static void change(struct membership *membership, uint32_t slot, bool is_new,
     member->version = after->version;
     member->status = after->status;
     table_counted_in(table, slot);
+    if (slot == 0 && record != NULL)
+        targets_rezone(membership);
+    else if (after->status <= HENGE_SUSPECT)
+        targets_add(membership, slot);
     if (table->fingerprint != fingerprint)
         table->fingerprint_since_ns = membership->now_ns;
     follow_suspicion(membership, slot, is_same);
@@ -238,7 +243,8 @@ static struct merge_result merge_known(struct membership *membership, uint32_t s
     result.payload_news = payload_compare(&after.payload, &held.payload) != 0;
     if (order <= 0 && !result.payload_news) {
         bool joins = order == 0 && member->status == HENGE_SUSPECT;
-        if (joins && add_accusers(membership, slot, update))
+        result.is_confirmation = joins && add_accusers(membership, slot, update);
+        if (result.is_confirmation)
             result.outcome = MERGE_NEWS;
         else
             result.outcome = order < 0 ? MERGE_BEHIND : MERGE_SAME;

@@ -48,12 +48,13 @@ enum merge_outcome {
 
 struct merge_result {
     enum merge_outcome outcome;
-    uint32_t slot;      /* NO_SLOT: about nobody in the table */
-    bool is_new;        /* the member was not in the table */
-    bool payload_news;  /* others may lack the record too */
-    bool is_revived;    /* was DEAD or LEFT here */
-    bool is_accusation; /* a synced DEAD was turned into a suspicion */
-    bool is_tombstone;  /* DEAD or LEFT of somebody not in the table */
+    uint32_t slot;        /* NO_SLOT: about nobody in the table */
+    bool is_new;          /* the member was not in the table */
+    bool payload_news;    /* others may lack the record too */
+    bool is_confirmation; /* only the set of accusers has grown */
+    bool is_revived;      /* was DEAD or LEFT here */
+    bool is_accusation;   /* a synced DEAD was turned into a suspicion */
+    bool is_tombstone;    /* DEAD or LEFT of somebody not in the table */
 };
 
 /* About any member but this node (see self.h for that). `fields` is the update's record, NULL

@@ -14,6 +14,7 @@
 #include "membership/suspicion.h"
 #include "membership/sync.h"
 #include "membership/table.h"
+#include "membership/targets.h"
 #include "membership/tombstones.h"
 
 struct membership {
@@ -29,6 +30,7 @@ struct membership {
     struct table table;
     struct tombstones tombstones;
     struct suspicions suspicions;
+    struct targets targets;
     struct gossip gossip;
     struct scripts scripts;
     struct sync sync;

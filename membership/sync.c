@@ -109,8 +109,15 @@ void sync_receive(struct membership *membership, struct delivery *delivery) {
                          delivery->outbox);
 }
 
+/* A newcomer misses what spreads while its snapshot is on the way, for some of those who hear it
+ * have it from a snapshot too and do not pass it on. So the first ones come soon. */
 static uint64_t random_interval(struct membership *membership) {
-    uint64_t mean_ns = SYNC_PERIODS_RANDOM * membership->settings.probe_period_ns;
+    struct sync *sync = &membership->sync;
+    uint64_t longest_ns = SYNC_PERIODS_RANDOM * membership->settings.probe_period_ns;
+    uint64_t mean_ns = sync->random_mean_ns * 2;
+    if (mean_ns == 0)
+        mean_ns = gossip_bound_ns(membership);
+    sync->random_mean_ns = mean_ns = mean_ns < longest_ns ? mean_ns : longest_ns;
     return mean_ns / 2 + random_below(&membership->random, mean_ns + 1);
 }
 
@@ -125,6 +132,7 @@ void sync_step(struct membership *membership, struct outbox *outbox) {
     struct sync *sync = &membership->sync;
     if (membership->table.live_count == 0) {
         sync->random_due_ns = TIME_NEVER;
+        sync->random_mean_ns = 0;
         sync->wanted_slot = NO_SLOT;
         return;
     }

@@ -25,7 +25,7 @@ struct peer_report {
 struct sync {
     uint32_t wanted_slot; /* NO_SLOT: none */
     uint64_t earliest_ns; /* of the next one, so that there is at most one per second */
-    uint64_t random_due_ns;
+    uint64_t random_due_ns, random_mean_ns;       /* the mean doubles up to SYNC_PERIODS_RANDOM */
     struct peer_report reports[PEER_REPORTS_MAX]; /* a ring */
     uint32_t reports_count, reports_next;
     struct pulls pulls;

@@ -109,13 +109,6 @@ static uint64_t share_of(const struct member *member) {
     return hash64_pair(member->record->name_hash, payload);
 }
 
-static void live_add(struct table *table, uint32_t slot) {
-    if (slot == 0)
-        return;
-    table->slots[slot].live_position = table->live_count;
-    table->live[table->live_count++] = slot;
-}
-
 static void live_swap(struct table *table, uint32_t left, uint32_t right) {
     uint32_t slot = table->live[left];
     table->live[left] = table->live[right];
@@ -124,12 +117,39 @@ static void live_swap(struct table *table, uint32_t left, uint32_t right) {
     table->slots[table->live[right]].live_position = right;
 }
 
+static bool shares_zone(const struct table *table, uint32_t slot) {
+    const struct record *own = table->members[0].record, *other = table->members[slot].record;
+    return table->is_zone_blind ||
+           (strcmp(own->zone, other->zone) == 0 && strcmp(own->region, other->region) == 0);
+}
+
+static void live_add(struct table *table, uint32_t slot) {
+    if (slot == 0)
+        return;
+    table->slots[slot].live_position = table->live_count;
+    table->live[table->live_count++] = slot;
+    if (shares_zone(table, slot))
+        live_swap(table, table->near_count++, table->live_count - 1);
+}
+
 static void live_remove(struct table *table, uint32_t slot) {
     if (slot == 0)
         return;
-    live_swap(table, table->slots[slot].live_position, table->live_count - 1);
-    table->live_count--;
+    if (table_is_near(table, slot))
+        live_swap(table, table->slots[slot].live_position, --table->near_count);
+    live_swap(table, table->slots[slot].live_position, --table->live_count);
     table->slots[slot].live_position = NO_SLOT;
+}
+
+bool table_is_near(const struct table *table, uint32_t slot) {
+    return table->slots[slot].live_position < table->near_count;
+}
+
+void table_rezone(struct table *table) {
+    table->near_count = 0;
+    for (uint32_t i = 0; i < table->live_count; i++)
+        if (shares_zone(table, table->live[i]))
+            live_swap(table, table->near_count++, i);
 }
 
 void table_counted_out(struct table *table, uint32_t slot) {
@@ -161,14 +181,37 @@ uint32_t table_size(const struct table *table) {
     return table->statuses[HENGE_ALIVE] + table->statuses[HENGE_SUSPECT];
 }
 
+/* Fisher-Yates, as far as needed, within live[first..end). */
+static uint32_t pick(struct table *table, struct random *random, uint32_t first, uint32_t end,
+                     uint32_t *slots_out, uint32_t count) {
+    count = count > end - first ? end - first : count;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t other = first + i + (uint32_t)random_below(random, end - first - i);
+        live_swap(table, first + i, other);
+        slots_out[i] = table->live[first + i];
+    }
+    return count;
+}
+
+uint32_t table_pick_near(struct table *table, struct random *random, uint32_t *slots_out,
+                         uint32_t count) {
+    return pick(table, random, 0, table->near_count, slots_out, count);
+}
+
+uint32_t table_pick_far(struct table *table, struct random *random, uint32_t *slots_out,
+                        uint32_t count) {
+    return pick(table, random, table->near_count, table->live_count, slots_out, count);
+}
+
 uint32_t table_pick(struct table *table, struct random *random, uint32_t *slots_out,
                     uint32_t count) {
-    if (count > table->live_count)
-        count = table->live_count;
+    count = count > table->live_count ? table->live_count : count;
+    uint32_t near = 0, far = 0;
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t other = i + (uint32_t)random_below(random, table->live_count - i);
-        live_swap(table, i, other);
-        slots_out[i] = table->live[i];
+        bool is_near = random_below(random, table->live_count - i) < table->near_count - near;
+        uint32_t first = is_near ? near++ : table->near_count + far++;
+        uint32_t end = is_near ? table->near_count : table->live_count;
+        (void)pick(table, random, first, end, &slots_out[i], 1);
     }
     return count;
 }

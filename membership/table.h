@@ -27,9 +27,11 @@ struct table {
     struct memory *memory;
     struct member *members;
     struct slot *slots;
-    uint32_t *live; /* slots ALIVE or SUSPECT, own one left out; in any order */
+    uint32_t *live; /* slots ALIVE or SUSPECT, own one left out */
     uint32_t live_count;
-    uint32_t count; /* slots ever given out */
+    uint32_t near_count; /* live[0..near_count) are in this node's zone, the rest in others */
+    bool is_zone_blind;  /* all are near */
+    uint32_t count;      /* slots ever given out */
     uint32_t capacity, max;
     uint32_t free_first;
     struct map names;            /* name hash -> slot */
@@ -60,6 +62,15 @@ uint32_t table_size(const struct table *table);
 /* Up to `count` distinct slots of the live list, at random; returns how many. */
 uint32_t table_pick(struct table *table, struct random *random, uint32_t *slots_out,
                     uint32_t count);
+/* The same, within this node's zone and outside of it. */
+uint32_t table_pick_near(struct table *table, struct random *random, uint32_t *slots_out,
+                         uint32_t count);
+uint32_t table_pick_far(struct table *table, struct random *random, uint32_t *slots_out,
+                        uint32_t count);
+/* Is a live member in this node's zone? */
+bool table_is_near(const struct table *table, uint32_t slot);
+/* This node's own zone is another one. */
+void table_rezone(struct table *table);
 uint32_t table_bucket(uint64_t name_hash);
 uint32_t table_sum_folded(const struct table *table, uint32_t bucket);
 /* True if a member other than this node is held ALIVE or SUSPECT at the address. O(n). */

@@ -29,6 +29,7 @@ struct cluster *cluster_create(uint64_t seed) {
     cluster->now_ns = 1000 * NS_PER_S;
     cluster->delay_ns = 500 * NS_PER_US;
     cluster->jitter_ns = NS_PER_MS;
+    cluster->zone_every = 2;
     cluster->settings = (struct membership_settings){.ring_parameters = 77,
                                                      .probe_period_ns = NS_PER_S,
                                                      .suspicion_max_factor = 6,
@@ -113,7 +114,8 @@ static struct record_fields fields_of(const struct cluster_node *node, uint64_t 
                                    .role = "store",
                                    .role_bytes = 5,
                                    .region = "",
-                                   .zone = node->number % 2 == 0 ? "zone-a" : "zone-b",
+                                   .zone = node->number % node->cluster->zone_every == 0 ? "zone-a"
+                                                                                         : "zone-b",
                                    .zone_bytes = 6,
                                    .generation = generation,
                                    .address = node->address,

@@ -72,6 +72,7 @@ struct cluster {
     uint64_t now_ns, horizon_lag_ns;
     uint64_t delay_ns, jitter_ns;
     uint32_t loss_permille;
+    uint32_t zone_every; /* every n-th node lives in zone-a, the others in zone-b (2) */
     bool probes, streams_refused, no_buffers;
     uint64_t starts;
     /* May look at, change or drop (false) each datagram. */

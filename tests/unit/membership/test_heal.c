@@ -61,7 +61,7 @@ Test(heal, a_short_cut_is_refuted) {
     cluster_form(cluster, 10);
     cluster->probes = true;
     cut(cluster, 3, 4);
-    cluster_run(cluster, 2 * NS_PER_S);
+    cluster_run(cluster, 3 * NS_PER_S / 2);
     uncut(cluster);
     cr_assert(cluster_run_until(cluster, 20 * NS_PER_S, cluster_agrees));
     for (uint32_t i = 0; i < 10; i++)
