@@ -87,23 +87,35 @@ static void on_resync(struct events *own, const struct watch *watch, uint32_t ho
 
 /* What an event needs, and what it makes of the two bits told. */
 struct rule {
+    const char *text;
     bool is_of_member, needs_in, forbids_in, needs_suspect, forbids_suspect;
     bool comes, goes, suspects, recovers;
 };
 static const struct rule rules[HENGE_EVENT_TYPE_COUNT] = {
-    [HENGE_MEMBER_JOINED] = {.is_of_member = true, .forbids_in = true, .comes = true},
-    [HENGE_MEMBER_UPDATED] = {.is_of_member = true, .needs_in = true},
-    [HENGE_MEMBER_SUSPECTED] = {.is_of_member = true,
+    [HENGE_MEMBER_JOINED] = {.text = "joined",
+                             .is_of_member = true,
+                             .forbids_in = true,
+                             .comes = true},
+    [HENGE_MEMBER_UPDATED] = {.text = "updated", .is_of_member = true, .needs_in = true},
+    [HENGE_MEMBER_SUSPECTED] = {.text = "suspected",
+                                .is_of_member = true,
                                 .needs_in = true,
                                 .forbids_suspect = true,
                                 .suspects = true},
-    [HENGE_MEMBER_RECOVERED] = {.is_of_member = true,
+    [HENGE_MEMBER_RECOVERED] = {.text = "recovered",
+                                .is_of_member = true,
                                 .needs_in = true,
                                 .needs_suspect = true,
                                 .recovers = true},
-    [HENGE_MEMBER_LEFT] = {.is_of_member = true, .needs_in = true, .goes = true},
-    [HENGE_MEMBER_FAILED] = {.is_of_member = true, .needs_in = true, .goes = true},
-    [HENGE_MEMBER_EVICTED] = {.is_of_member = true, .needs_in = true, .goes = true},
+    [HENGE_MEMBER_LEFT] = {.text = "left", .is_of_member = true, .needs_in = true, .goes = true},
+    [HENGE_MEMBER_FAILED] = {.text = "failed",
+                             .is_of_member = true,
+                             .needs_in = true,
+                             .goes = true},
+    [HENGE_MEMBER_EVICTED] = {.text = "evicted",
+                              .is_of_member = true,
+                              .needs_in = true,
+                              .goes = true},
 };
 
 static void on_member(struct watch *watch, struct events *own, uint32_t host, uint32_t subject,
@@ -113,8 +125,7 @@ static void on_member(struct watch *watch, struct events *own, uint32_t host, ui
     bool is_in = (*pair & TOLD_IN) != 0, is_suspect = (*pair & TOLD_SUSPECT) != 0;
     if ((rule->needs_in && !is_in) || (rule->forbids_in && is_in) ||
         (rule->needs_suspect && !is_suspect) || (rule->forbids_suspect && is_suspect))
-        watch_report(watch, 7, host, subject, "%s, but it is %s",
-                     henge_event_type_text(event->type),
+        watch_report(watch, 7, host, subject, "%s, but it is %s", rule->text,
                      !is_in       ? "not in"
                      : is_suspect ? "in and suspected"
                                   : "in and not suspected");

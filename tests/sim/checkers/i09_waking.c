@@ -23,8 +23,7 @@ static void on_change(struct watch *watch, void *state, const struct sight *sigh
                                                       : watch->settle_ns;
     if (since_ns < wait_ns)
         watch_report(watch, 9, sight->host, sight->subject, "called %s %llu ms after waking",
-                     henge_member_status_text(sight->status),
-                     (unsigned long long)(since_ns / 1000000));
+                     watch_status_text(sight->status), (unsigned long long)(since_ns / 1000000));
 }
 
 const struct checker checker_waking = {.number = 9, .on_change = on_change};

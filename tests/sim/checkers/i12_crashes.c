@@ -59,7 +59,7 @@ static void check(struct watch *watch, uint32_t subject, struct crash *crash) {
         if (held != NULL && held->status < HENGE_DEAD && held->generation <= crash->generation)
             watch_report(watch, 12, host, subject, "crashed %llu ms ago, and is held %s",
                          (unsigned long long)((watch->now_ns - crash->at_ns) / 1000000),
-                         henge_member_status_text(held->status));
+                         watch_status_text(held->status));
     }
     crash->at_ns = 0;
 }

@@ -42,10 +42,10 @@ static void check(struct watch *watch, uint32_t subject, uint64_t since_ns) {
         else if (held->generation < generation)
             watch_report(watch, 16, host, subject,
                          "joined %llu ms ago, and its old incarnation is held %s", ms,
-                         henge_member_status_text(held->status));
+                         watch_status_text(held->status));
         else if (held->status != HENGE_ALIVE)
             watch_report(watch, 16, host, subject, "joined %llu ms ago, and is held %s", ms,
-                         henge_member_status_text(held->status));
+                         watch_status_text(held->status));
     }
 }
 

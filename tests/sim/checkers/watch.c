@@ -63,6 +63,11 @@ const struct issued *watch_find_issued(const struct watch *watch, uint32_t host,
     return NULL;
 }
 
+const char *watch_status_text(uint8_t status) {
+    static const char *const texts[] = {"ALIVE", "SUSPECT", "DEAD", "LEFT"};
+    return status < sizeof texts / sizeof texts[0] ? texts[status] : "?";
+}
+
 static const struct membership *biggest(const struct watch *watch) {
     const struct membership *found = NULL;
     uint32_t most = 0;

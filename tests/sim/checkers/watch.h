@@ -102,6 +102,9 @@ void watch_issued(struct watch *watch, uint32_t host, uint64_t generation, uint3
 const struct issued *watch_find_issued(const struct watch *watch, uint32_t host,
                                        uint64_t generation);
 
+/* "ALIVE", ...: henge_member_status_text is the runtime's, which the simulator does without. */
+const char *watch_status_text(uint8_t status);
+
 /* The bounds at the present size, from the biggest table of a node that is up. */
 void watch_bounds(struct watch *watch);
 
