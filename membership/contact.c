@@ -1,5 +1,6 @@
 /* membership/contact.c - see contact.h. */
 #include "membership/contact.h"
+#include "core/base/mutant.h"
 #include "membership/state.h"
 #include <math.h>
 #include <string.h>
@@ -124,7 +125,7 @@ static bool has_candidates(const struct membership *membership) {
 }
 
 static uint64_t draw_interval(struct membership *membership) {
-    uint32_t size = table_size(&membership->table);
+    uint32_t size = MUTANT(CONTACT_BY_EVERYBODY) ? 1 : table_size(&membership->table);
     double share = ((double)random_below(&membership->random, 1u << 30) + 1) / (1u << 30);
     double interval_ns = -log(share) * (double)(size == 0 ? 1 : size) * (double)NS_PER_S;
     if (size <= 1 && interval_ns > (double)CONTACT_ALONE_MAX_NS)
@@ -135,7 +136,7 @@ static uint64_t draw_interval(struct membership *membership) {
 void contact_step(struct membership *membership, struct outbox *outbox) {
     struct contact *contact = &membership->contact;
     bool is_gone = membership->table.members[0].status == HENGE_LEFT;
-    if (is_gone || !has_candidates(membership)) {
+    if (is_gone || !has_candidates(membership) || MUTANT(CONTACT_NEVER)) {
         contact->due_ns = TIME_NEVER;
         return;
     }

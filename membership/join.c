@@ -1,6 +1,7 @@
 /* membership/join.c - see join.h. */
 #include "membership/join.h"
 #include "core/base/assert.h"
+#include "core/base/mutant.h"
 #include "membership/snapshot.h"
 #include "membership/state.h"
 #include <string.h>
@@ -159,7 +160,7 @@ void join_receive(struct membership *membership, struct delivery *delivery) {
     if (is_self(membership, &joiner, &fields) || is_leaving || delivery->source->stream != 0)
         return; /* no seed to be had here */
     struct wire_join_reply reply = {.request_id = join.request_id};
-    if (join.ring_parameters != membership->settings.ring_parameters) {
+    if (join.ring_parameters != membership->settings.ring_parameters && !MUTANT(LABEL_IGNORED)) {
         reply.verdict = JOIN_REFUSED_RING;
     } else if (joiner.name_hash == membership->name_hash) {
         /* Another process under our own name: it is told of us, and moves out of the way. */
@@ -189,7 +190,7 @@ static const char *reason_of(uint8_t verdict) {
 /* The cluster knows another, or a later, incarnation of this name: surpass it and ask again. */
 static bool must_rise(const struct membership *membership, const struct wire_join_reply *reply) {
     uint64_t own = membership->table.members[0].generation;
-    if (reply->held_kind == HELD_NOTHING)
+    if (reply->held_kind == HELD_NOTHING || MUTANT(GENERATION_OF_CLOCK))
         return false;
     return reply->held.generation > own ||
            (reply->held.generation == own && reply->held_kind == HELD_OTHER_BOOT);

@@ -1,6 +1,7 @@
 /* membership/merge.c - see merge.h. */
 #include "membership/merge.h"
 #include "core/base/assert.h"
+#include "core/base/mutant.h"
 #include "membership/contact.h"
 #include "membership/state.h"
 #include <string.h>
@@ -9,7 +10,7 @@ int liveness_compare(const struct liveness *left, const struct liveness *right) 
     if (left->generation != right->generation)
         return left->generation < right->generation ? -1 : 1;
     if (left->version != right->version)
-        return left->version < right->version ? -1 : 1;
+        return left->version < right->version && !MUTANT(LAST_HEARD_WINS) ? -1 : 1;
     return (left->status > right->status) - (left->status < right->status);
 }
 
@@ -21,7 +22,8 @@ int payload_compare(const struct payload_key *left, const struct payload_key *ri
     if (left->generation != right->generation)
         return left->generation < right->generation ? -1 : 1;
     if (left->payload_version != right->payload_version)
-        return left->payload_version < right->payload_version ? -1 : 1;
+        return (left->payload_version < right->payload_version) != MUTANT(PAYLOAD_GOES_BACK) ? -1
+                                                                                             : 1;
     size_t common =
         left->encoded_bytes < right->encoded_bytes ? left->encoded_bytes : right->encoded_bytes;
     int order = memcmp(left->encoded, right->encoded, common);
@@ -185,7 +187,7 @@ static struct merge_result merge_unknown(struct membership *membership, const st
                                          const struct record_fields *fields,
                                          enum merge_origin origin) {
     const struct tombstone *stone = tombstones_find(&membership->tombstones, update->name_hash);
-    if (stone != NULL) {
+    if (stone != NULL && !MUTANT(TOMBSTONE_IGNORED)) {
         int order = liveness_compare(&update->liveness, &stone->liveness);
         if (order <= 0)
             return (struct merge_result){.outcome = order == 0 ? MERGE_SAME : MERGE_BEHIND,
@@ -237,6 +239,9 @@ static struct merge_result merge_known(struct membership *membership, uint32_t s
     if (fields != NULL && (fields->name_bytes != strlen(member->record->name) ||
                            memcmp(fields->name, member->record->name, fields->name_bytes) != 0))
         return refused(membership, slot); /* another name with the same hash */
+    if (MUTANT(MERGE_BY_ORDER) && member->status == HENGE_SUSPECT &&
+        heard.liveness.generation > member->generation)
+        return refused(membership, slot);
     struct belief after = belief_merge(&held, &heard);
     int order = liveness_compare(&heard.liveness, &held.liveness);
     struct merge_result result = {.slot = slot};

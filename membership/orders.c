@@ -1,6 +1,7 @@
 /* membership/orders.c - the smaller doors of membership.h: the detector's findings, streams, the
  * owner's orders, and looking. */
 #include "core/base/assert.h"
+#include "core/base/mutant.h"
 #include "membership/membership.h"
 #include "membership/state.h"
 
@@ -44,7 +45,8 @@ void membership_probe_failed(struct membership *membership, uint32_t slot, uint6
     if (!suspicions_spend(&membership->suspicions, membership->settings.probe_period_ns, now_ns))
         return;
     struct merge_result result =
-        merge_status(membership, member, version, HENGE_SUSPECT, CHANGE_VERDICT);
+        merge_status(membership, member, version + MUTANT(ACCUSES_AHEAD),
+                     MUTANT(MISSED_PING_KILLS) ? HENGE_DEAD : HENGE_SUSPECT, CHANGE_VERDICT);
     if (starts && result.outcome == MERGE_NEWS)
         membership->counters.accusations++;
     gossip_news(membership, &result);

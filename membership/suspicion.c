@@ -1,6 +1,7 @@
 /* membership/suspicion.c - see suspicion.h. */
 #include "membership/suspicion.h"
 #include "core/base/assert.h"
+#include "core/base/mutant.h"
 #include "membership/gossip.h"
 #include "membership/merge.h"
 #include "membership/state.h"
@@ -117,7 +118,7 @@ static uint32_t accusers_that_count(const struct membership *membership,
 static uint64_t verdict_time(const struct membership *membership, const struct suspicion *suspicion,
                              uint64_t min_ns) {
     uint32_t accusers = accusers_that_count(membership, suspicion);
-    if (accusers == 0)
+    if (accusers == 0 || MUTANT(SUSPICION_ENDLESS))
         return TIME_NEVER;
     uint32_t size = table_size(&membership->table);
     uint32_t k = size > 2 ? size - 2 : 0;
@@ -152,7 +153,7 @@ void suspicions_judge(struct membership *membership, uint64_t horizon_ns) {
         uint64_t due_ns = verdict_time(membership, &suspicions->entries[id], min_ns);
         if (due_ns > membership->now_ns) {
             next_ns = due_ns < next_ns ? due_ns : next_ns;
-        } else if (due_ns > horizon_ns) {
+        } else if (due_ns > horizon_ns && !MUTANT(WAKES_BLIND)) {
             is_horizon_wanted = true;
         } else {
             declare_dead(membership, slot);

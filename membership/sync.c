@@ -1,5 +1,6 @@
 /* membership/sync.c - see sync.h. */
 #include "membership/sync.h"
+#include "core/base/mutant.h"
 #include "membership/snapshot.h"
 #include "membership/state.h"
 
@@ -79,7 +80,7 @@ static uint64_t buckets_that_differ(const struct membership *membership,
                                     const struct wire_sync *heard) {
     uint64_t buckets = 0;
     for (uint32_t i = 0; i < SYNC_BUCKETS; i++)
-        if (heard->sums[i] != table_sum_folded(&membership->table, i))
+        if (heard->sums[i] != table_sum_folded(&membership->table, i) || MUTANT(REPAIR_WHOLE_TABLE))
             buckets |= UINT64_C(1) << i;
     bool differs = heard->fingerprint != membership->table.fingerprint;
     return buckets == 0 && differs ? SNAPSHOT_ALL_BUCKETS : buckets;
@@ -104,7 +105,7 @@ void sync_receive(struct membership *membership, struct delivery *delivery) {
         (void)sync_send(membership, &source->address, delivery->head.source_generation,
                         SYNC_IS_ANSWER, delivery->outbox);
     uint64_t buckets = buckets_that_differ(membership, &heard);
-    if (buckets != 0 && membership->table.members[0].status != HENGE_LEFT)
+    if (buckets != 0 && membership->table.members[0].status != HENGE_LEFT && !MUTANT(REPAIR_NEVER))
         pull_by_datagram(membership, &source->address, delivery->head.source_generation, buckets,
                          delivery->outbox);
 }
@@ -113,7 +114,8 @@ void sync_receive(struct membership *membership, struct delivery *delivery) {
  * have it from a snapshot too and do not pass it on. So the first ones come soon. */
 static uint64_t random_interval(struct membership *membership) {
     struct sync *sync = &membership->sync;
-    uint64_t longest_ns = SYNC_PERIODS_RANDOM * membership->settings.probe_period_ns;
+    uint64_t periods = MUTANT(SYNCS_ALWAYS) ? 1 : SYNC_PERIODS_RANDOM;
+    uint64_t longest_ns = periods * membership->settings.probe_period_ns;
     uint64_t mean_ns = sync->random_mean_ns * 2;
     if (mean_ns == 0)
         mean_ns = gossip_bound_ns(membership);

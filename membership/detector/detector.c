@@ -3,6 +3,7 @@
 #include "membership/detector/state.h"
 
 #include "core/base/assert.h"
+#include "core/base/mutant.h"
 #include "core/base/clock.h"
 #include "henge/members.h"
 #include "membership/limits.h"
@@ -122,7 +123,7 @@ void detector_raise_version(struct detector *detector, uint32_t heard) {
 }
 
 void detector_refute(struct detector *detector, uint32_t heard) {
-    if (heard < detector->version) {
+    if (heard < detector->version || MUTANT(NEVER_REFUTES)) {
         return;
     }
     detector->counters.refutations++;
@@ -159,7 +160,7 @@ static void begin_turn(struct detector *detector, uint64_t now_ns) {
     }
     if (!detector->is_unscheduled && deadline_ns < detector->now_ns &&
         detector->now_ns - deadline_ns > limit_ns) {
-        detector->is_paused = true;
+        detector->is_paused = !MUTANT(WAKES_BLIND);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "membership/detector/state.h"
 
 #include "core/base/clock.h"
+#include "core/base/mutant.h"
 #include "henge/members.h"
 
 static uint64_t stretched_period(const struct detector *detector) {
@@ -121,7 +122,7 @@ static void judge(struct detector *detector) {
 
 static void judge_or_wait(struct detector *detector, uint64_t horizon_ns) {
     struct probe *probe = &detector->probe;
-    if (horizon_ns >= probe->end_ns) {
+    if (horizon_ns >= probe->end_ns || MUTANT(WAKES_BLIND)) {
         judge(detector);
     } else if (probe->stage != PROBE_WAITING || probe->next_ns <= detector->now_ns) {
         probe_wait(probe, detector->now_ns + detector->settings.period_ns);
@@ -140,6 +141,9 @@ static void progress(struct detector *detector, uint64_t horizon_ns, struct outb
         }
         break;
     case PROBE_DIRECT:
+        if (is_due && MUTANT(MISSED_PING_KILLS)) {
+            report_failed(detector, peers_at(&detector->peers, probe->slot));
+        }
         if (is_due) {
             go_indirect(detector, outbox);
         }

@@ -2,6 +2,7 @@
 #include "membership/detector/state.h"
 
 #include "core/base/clock.h"
+#include "core/base/mutant.h"
 
 static void refused(struct detector *detector, struct peer *peer, uint8_t pending) {
     peers_pending_add(&detector->peers, peer, pending);
@@ -28,7 +29,7 @@ static bool tell_not_me(struct detector *detector, const struct peer *peer) {
 }
 
 void report_failed(struct detector *detector, struct peer *peer) {
-    if (!tell_failed(detector, peer)) {
+    if (!MUTANT(CRASH_UNSEEN) && !tell_failed(detector, peer)) {
         refused(detector, peer, PENDING_FAILED);
     }
 }

@@ -3,6 +3,7 @@
  *
  * Per member: (joined (updated | suspected | recovered)* (left | failed | evicted))*. */
 #include "core/runtime/node/gossip_node.h"
+#include "core/base/mutant.h"
 #include <stdio.h>
 
 static bool is_in(uint8_t status) {
@@ -36,7 +37,7 @@ void gossip_node_event_change(struct gossip_node *node, const struct member_chan
     uint32_t slot = change->slot;
     bool was_in = !change->is_new && is_in(change->before_status);
     if (!is_in(change->status)) {
-        if (was_in) {
+        if (was_in || MUTANT(DEATH_TOLD_TWICE)) {
             event_member(node, ending(change->status), slot);
         }
         return;
@@ -49,7 +50,8 @@ void gossip_node_event_change(struct gossip_node *node, const struct member_chan
     uint8_t before = was_in ? change->before_status : HENGE_ALIVE;
     if (before == HENGE_ALIVE && change->status == HENGE_SUSPECT) {
         event_member(node, HENGE_MEMBER_SUSPECTED, slot);
-    } else if (before == HENGE_SUSPECT && change->status == HENGE_ALIVE) {
+    } else if (before == HENGE_SUSPECT && change->status == HENGE_ALIVE &&
+               !MUTANT(RECOVERY_UNTOLD)) {
         event_member(node, HENGE_MEMBER_RECOVERED, slot);
     }
 }

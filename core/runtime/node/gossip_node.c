@@ -1,6 +1,7 @@
 /* core/runtime/node/gossip_node.c - see gossip_node.h: making a node, and its doors. */
 #include "core/runtime/node/gossip_node.h"
 #include "core/base/assert.h"
+#include "core/base/mutant.h"
 
 #define PAUSE_MAX_NS (500 * NS_PER_MS)
 
@@ -223,7 +224,8 @@ void gossip_node_step(struct gossip_node *node, uint64_t now_ns, uint64_t horizo
     uint64_t period_ns = node->settings.membership.probe_period_ns;
     uint64_t guard_ns = period_ns < PAUSE_MAX_NS ? period_ns : PAUSE_MAX_NS;
     node->now_ns = now_ns;
-    if (now_ns > node->deadline_ns && now_ns - node->deadline_ns > guard_ns) {
+    if (now_ns > node->deadline_ns && now_ns - node->deadline_ns > guard_ns &&
+        !MUTANT(WAKES_BLIND)) {
         membership_paused(node->membership, now_ns - node->deadline_ns);
     }
     membership_step(node->membership, now_ns, horizon_ns, outbox);

@@ -6,6 +6,7 @@
  * waits. */
 #include "core/runtime/node/gossip_node.h"
 #include "core/base/assert.h"
+#include "core/base/mutant.h"
 #include <string.h>
 
 static struct gossip_node *node_of_owner(struct view_owner *owner) {
@@ -22,7 +23,7 @@ static void slots_free(struct gossip_node *node) {
     uint32_t kept = 0;
     for (uint32_t index = 0; index < node->slots_waiting_count; index++) {
         struct slot_wait wait = node->slots_waiting[index];
-        if (wait.view_number < oldest) {
+        if (wait.view_number < oldest && !MUTANT(SLOTS_NEVER_FREED)) {
             membership_slot_free(node->membership, wait.slot);
         } else {
             node->slots_waiting[kept++] = wait;
@@ -54,7 +55,7 @@ static void on_view_release(struct view_owner *owner, struct henge_view *view) {
 
 static bool is_in_ring(const struct gossip_node *node, const struct member *member,
                        uint64_t now_ns) {
-    if (!member->record || member->status == HENGE_LEFT) {
+    if (!member->record || (member->status == HENGE_LEFT && !MUTANT(RING_KEEPS_THE_LEFT))) {
         return false;
     }
     return member->status != HENGE_DEAD ||
@@ -75,7 +76,7 @@ static size_t ring_members_gather(struct gossip_node *node, uint64_t now_ns) {
                 .role = record->role,
                 .slot = (uint16_t)slot,
                 .vnodes = record->vnodes,
-                .weight = record->weight,
+                .weight = MUTANT(RING_OF_SLOTS) ? (uint16_t)(slot % 3) : record->weight,
                 .ring_state = record->ring_state,
             };
         }
