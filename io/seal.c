@@ -174,3 +174,7 @@ bool seal_open(const struct seal_keyring *keyring, uint8_t *packet, size_t packe
     opened_out->payload_bytes = payload_bytes;
     return true;
 }
+
+void seal_one_way(const uint8_t secret[16], uint8_t out[16]) {
+    (void)crypto_generichash(out, 16, secret, 16, NULL, 0);
+}

@@ -68,6 +68,9 @@ struct seal_opened {
 bool seal_open(const struct seal_keyring *keyring, uint8_t *packet, size_t packet_bytes,
                struct seal_opened *opened_out);
 
+/* BLAKE2b-128: what a record commits to, of the secret that a leave reveals. */
+void seal_one_way(const uint8_t secret[16], uint8_t out[16]);
+
 /* Random bytes of libsodium: keys and salts of `henge keygen`. */
 enum henge_status seal_random(void *bytes_out, size_t size);
 

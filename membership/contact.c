@@ -101,7 +101,7 @@ static bool candidate_at(const struct membership *membership, uint32_t index,
     if (!stone->is_used || stone->liveness.status != HENGE_DEAD || stone->address.family == 0)
         return false;
     out->address = stone->address;
-    out->verdict = (struct update){.name_hash = stone->name_hash, .liveness = stone->liveness};
+    out->verdict = tombstone_update(stone);
     return true;
 }
 

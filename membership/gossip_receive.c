@@ -22,8 +22,7 @@ static void reply_add(const struct membership *membership, struct reply *reply,
     if (slot == NO_SLOT) {
         const struct tombstone *stone = tombstones_find(&membership->tombstones, heard->name_hash);
         if (stone != NULL && heard->liveness.status < HENGE_DEAD)
-            reply->updates[reply->count++] =
-                (struct update){.name_hash = heard->name_hash, .liveness = stone->liveness};
+            reply->updates[reply->count++] = tombstone_update(stone);
         return;
     }
     const struct member *held = &membership->table.members[slot];

@@ -26,6 +26,7 @@ void leave_start(struct membership *membership, uint64_t deadline_ns) {
         return;
     const struct member *own = &membership->table.members[0];
     struct liveness liveness = {own->generation, own->version, HENGE_LEFT};
+    membership->departure.own = departure_own_proof(membership);
     merge_self(membership, &liveness, NULL);
     gossip_own_news(membership);
     membership->join.retry_ns = TIME_NEVER;
@@ -96,9 +97,10 @@ void leave_receive(struct membership *membership, struct delivery *delivery) {
         return;
     }
     delivery_trailing(membership, delivery);
-    (void)hear(membership, &update, update.encoded != NULL ? &fields : NULL, MERGE_GOSSIP,
-               delivery);
-    if (!token_bucket_take(&membership->replies, membership->now_ns))
+    struct merge_result result =
+        hear(membership, &update, update.encoded != NULL ? &fields : NULL, MERGE_GOSSIP, delivery);
+    if (result.outcome == MERGE_REFUSED ||
+        !token_bucket_take(&membership->replies, membership->now_ns))
         return;
     struct bytes_writer writer = message_begin(membership, delivery->outbox, MESSAGE_LEAVE_ACK);
     if (writer.start == NULL)

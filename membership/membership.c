@@ -13,6 +13,7 @@ static bool make_self(struct membership *membership, const struct record_fields 
     if (fields.generation == 0)
         fields.generation = 1;
     fields.payload_version = 0;
+    departure_commitment(membership, fields.generation, fields.leave_commitment);
     if (record_fields_check(&fields) != NULL ||
         record_wire_bytes(&fields) + RECORD_MESSAGE_BYTES > membership->settings.payload_bytes_max)
         return false;
@@ -67,6 +68,7 @@ struct membership *membership_create(const struct membership_settings *settings,
     sync_init(&membership->sync);
     join_init(&membership->join);
     leave_reset(&membership->leave);
+    departure_init(&membership->departure);
     contact_init(&membership->contact);
     membership->replies = token_bucket_of(REPLY_PACKETS_PER_S, REPLY_PACKETS_BURST);
     if (!ok || !make_self(membership, &settings->self)) {
@@ -92,6 +94,10 @@ void membership_destroy(struct membership *membership) {
     tombstones_deinit(&membership->tombstones);
     table_deinit(&membership->table);
     memory_release(membership->memory, membership, sizeof *membership, HENGE_MEMORY_MEMBER);
+}
+
+bool membership_can_speak(const struct membership *membership) {
+    return membership->table.members[0].status != HENGE_LEFT;
 }
 
 struct bytes_writer message_begin(const struct membership *membership, struct outbox *outbox,
@@ -248,6 +254,7 @@ void membership_step(struct membership *membership, uint64_t now_ns, uint64_t ho
     self_step(membership, outbox);
     join_step(membership, outbox);
     leave_step(membership, outbox);
+    departure_step(membership, outbox);
     if (!is_gone) {
         sync_step(membership, outbox);
         contact_step(membership, outbox);
@@ -264,6 +271,7 @@ uint64_t membership_deadline(const struct membership *membership) {
         self_deadline(membership),
         join_deadline(membership),
         leave_deadline(membership),
+        membership->departure.tell_ns,
         gossip_deadline(membership),
         is_gone ? TIME_NEVER : suspicions_deadline(&membership->suspicions),
         is_gone ? TIME_NEVER : sync_deadline(membership),

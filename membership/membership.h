@@ -40,6 +40,10 @@ struct membership_settings {
     uint32_t former_count;
     uint64_t random_seed;
     uint64_t wall_ms; /* at creation: bounds the generations that are believed */
+    /* Proof of a leave (departure.h): a one-way function, and 16 random bytes of this process.
+     * NULL: no proof is wanted or given, for tests that say so. */
+    void (*one_way)(const uint8_t secret[RECORD_PROOF_BYTES], uint8_t out[RECORD_PROOF_BYTES]);
+    uint8_t leave_secret[RECORD_PROOF_BYTES];
 };
 
 /* What is known of one member. `record` is NULL in an unused slot. */
@@ -65,6 +69,7 @@ struct member_change {
     bool is_forgotten;    /* the slot is being given up (DEAD or LEFT for dead_shown_ns) */
     bool payload_changed; /* another record, same name */
     bool generation_changed;
+    bool is_evicted; /* LEFT by an operator's verdict */
     uint8_t before_status;
     uint8_t status;
     uint8_t origin; /* enum change_origin */
@@ -147,6 +152,10 @@ enum membership_leave_state membership_leave_state(const struct membership *memb
 /* Distinct members that have acknowledged the leave. */
 uint32_t membership_leave_acks(const struct membership *membership);
 
+/* An operator's verdict on the member's present generation: LEFT, whatever it says. It spreads, and
+ * the evicted one falls silent until an explicit join. False: nobody to evict in that slot. */
+bool membership_evict(struct membership *membership, uint32_t slot, uint64_t now_ns);
+
 /* This node's payload: same name and generation, next payload version. HENGE_INVALID names no
  * field: check with record_fields_check before. HENGE_FULL: too large for one datagram. */
 enum henge_status membership_set_payload(struct membership *membership,
@@ -173,6 +182,7 @@ struct membership_counters {
     uint64_t accusations, verdicts;
     uint64_t updates_sent, updates_received, updates_news, updates_refused;
     uint64_t syncs_started, records_received;
+    uint64_t evictions, leaves_refused; /* ordered here; without the owner's proof */
     uint32_t alive, suspect, dead, left;
     uint32_t agreement_permille;
 };

@@ -100,6 +100,8 @@ static void change(struct membership *membership, uint32_t slot, bool is_new,
                                    .before_payload_version = is_new || member->record == NULL
                                                                  ? 0
                                                                  : member->record->payload_version};
+    if (after->status == HENGE_LEFT)
+        report.is_evicted = departure_proof(membership, slot).kind == PROOF_EVICTED;
     uint64_t fingerprint = table->fingerprint;
     bool is_same =
         !is_new && member->generation == after->generation && member->version == after->version;
@@ -177,6 +179,8 @@ static struct merge_result merge_tombstone(struct membership *membership,
     struct henge_address dropped;
     tombstones_put(&membership->tombstones, update->name_hash, &update->liveness, NULL,
                    origin == MERGE_SYNC, membership->now_ns, &dropped);
+    if (update->proof.kind != PROOF_NONE)
+        tombstones_prove(&membership->tombstones, update->name_hash, &update->proof);
     contact_former_add(&membership->contact, &dropped);
     if (update->liveness.generation > membership->table.highest_generation)
         membership->table.highest_generation = update->liveness.generation;
@@ -186,6 +190,10 @@ static struct merge_result merge_tombstone(struct membership *membership,
 static struct merge_result merge_unknown(struct membership *membership, const struct update *update,
                                          const struct record_fields *fields,
                                          enum merge_origin origin) {
+    if (departure_is_forged(membership, update->name_hash, fields)) {
+        tombstones_remove(&membership->tombstones, update->name_hash);
+        membership->counters.leaves_refused++;
+    }
     const struct tombstone *stone = tombstones_find(&membership->tombstones, update->name_hash);
     if (stone != NULL && !MUTANT(TOMBSTONE_IGNORED)) {
         int order = liveness_compare(&update->liveness, &stone->liveness);
@@ -263,6 +271,10 @@ static struct merge_result merge_known(struct membership *membership, uint32_t s
         return refused(membership, slot);
     result.outcome = MERGE_NEWS;
     result.is_revived = member->status >= HENGE_DEAD && after.liveness.status < HENGE_DEAD;
+    if (result.is_revived)
+        tombstones_remove(&membership->tombstones, update->name_hash);
+    else if (after.liveness.status == HENGE_LEFT && order > 0)
+        departure_note(membership, slot, update);
     change(membership, slot, false, &after.liveness, record);
     if (order >= 0 && after.liveness.status == HENGE_SUSPECT)
         (void)add_accusers(membership, slot, update);
@@ -274,6 +286,10 @@ struct merge_result merge_update(struct membership *membership, const struct upd
                                  uint64_t speaker) {
     if (!merge_is_sane(membership, update->liveness.generation))
         return refused(membership, NO_SLOT);
+    if (update->liveness.status == HENGE_LEFT && !departure_is_proven(membership, update, fields)) {
+        membership->counters.leaves_refused++;
+        return refused(membership, NO_SLOT);
+    }
     uint32_t slot = table_find(&membership->table, update->name_hash);
     if (slot == NO_SLOT)
         return merge_unknown(membership, update, fields, origin);
@@ -303,6 +319,11 @@ void merge_forget(struct membership *membership, uint32_t slot) {
     struct henge_address dropped;
     tombstones_put(&membership->tombstones, member->record->name_hash, &liveness,
                    &member->record->address, false, membership->now_ns, &dropped);
+    if (member->status == HENGE_DEAD && member->record->generation == member->generation) {
+        struct proof proof = {.kind = PROOF_COMMITMENT};
+        memcpy(proof.bytes, member->record->leave_commitment, sizeof proof.bytes);
+        tombstones_prove(&membership->tombstones, member->record->name_hash, &proof);
+    }
     contact_former_add(&membership->contact, &dropped);
     gossip_drop(&membership->gossip, slot);
     if (membership->observer.on_change != NULL)
@@ -317,6 +338,8 @@ struct update merge_update_of(const struct membership *membership, uint32_t slot
     const struct member *member = &membership->table.members[slot];
     struct update update = {.name_hash = member->record->name_hash,
                             .liveness = {member->generation, member->version, member->status}};
+    if (member->status == HENGE_LEFT)
+        update.proof = departure_proof(membership, slot);
     /* A verdict about a generation whose record never came has only an older one beside it. */
     if (is_full && member->record->generation == member->generation) {
         update.encoded = member->record->encoded;

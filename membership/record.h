@@ -14,7 +14,7 @@
 #include "henge/members.h"
 #include <stdint.h>
 
-enum { RECORD_BOOT_BYTES = 16, RECORD_ENCODED_BYTES_MAX = 1400 - 128 };
+enum { RECORD_BOOT_BYTES = 16, RECORD_PROOF_BYTES = 16, RECORD_ENCODED_BYTES_MAX = 1400 - 128 };
 
 /* The loose form: what is encoded, and what decoding gives. Text points into the caller's bytes and
  * is NUL-terminated only in a struct record. */
@@ -27,6 +27,7 @@ struct record_fields {
     uint16_t weight, vnodes;
     uint8_t ring_state; /* enum henge_ring_state */
     uint8_t boot_id[RECORD_BOOT_BYTES];
+    uint8_t leave_commitment[RECORD_PROOF_BYTES]; /* of this generation, see departure.h */
     uint16_t metadata_count;
     struct record_pair {
         const char *key, *value;
@@ -45,6 +46,7 @@ struct record {
     uint16_t weight, vnodes;
     uint8_t ring_state;
     uint8_t boot_id[RECORD_BOOT_BYTES];
+    uint8_t leave_commitment[RECORD_PROOF_BYTES];
     uint16_t metadata_count;
     uint16_t encoded_bytes;
     uint32_t store_index;                    /* private to the store */

@@ -127,6 +127,7 @@ static struct record *record_make(struct record_store *store, const struct recor
     record->vnodes = fields->vnodes;
     record->ring_state = fields->ring_state;
     memcpy(record->boot_id, fields->boot_id, RECORD_BOOT_BYTES);
+    memcpy(record->leave_commitment, fields->leave_commitment, RECORD_PROOF_BYTES);
     record->name = put_text(&text, fields->name, fields->name_bytes);
     record->role = put_text(&text, fields->role, fields->role_bytes);
     record->region = put_text(&text, fields->region, fields->region_bytes);

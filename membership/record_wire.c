@@ -3,9 +3,10 @@
 #include <string.h>
 
 enum {
-    /* format, generation, payload version, family, port, weight, vnodes, ring state, boot id, four
-     * text lengths, metadata count */
-    RECORD_FIXED_BYTES = 1 + 8 + 4 + 1 + 2 + 2 + 2 + 1 + RECORD_BOOT_BYTES + 4 + 2,
+    /* format, generation, payload version, family, port, weight, vnodes, ring state, boot id,
+     * commitment, four text lengths, metadata count */
+    RECORD_FIXED_BYTES =
+        1 + 8 + 4 + 1 + 2 + 2 + 2 + 1 + RECORD_BOOT_BYTES + RECORD_PROOF_BYTES + 4 + 2,
     PAIR_FIXED_BYTES = 1 + 2
 };
 
@@ -41,6 +42,7 @@ void record_encode(struct bytes_writer *writer, const struct record_fields *fiel
     bytes_put_u16(writer, fields->vnodes);
     bytes_put_u8(writer, fields->ring_state);
     bytes_put(writer, fields->boot_id, RECORD_BOOT_BYTES);
+    bytes_put(writer, fields->leave_commitment, RECORD_PROOF_BYTES);
     put_text(writer, fields->role, fields->role_bytes);
     put_text(writer, fields->region, fields->region_bytes);
     put_text(writer, fields->zone, fields->zone_bytes);
@@ -99,6 +101,9 @@ bool record_decode(struct bytes_reader *reader, struct record_fields *fields_out
     const uint8_t *boot_id = bytes_get(reader, RECORD_BOOT_BYTES);
     if (boot_id != NULL)
         memcpy(fields_out->boot_id, boot_id, RECORD_BOOT_BYTES);
+    const uint8_t *commitment = bytes_get(reader, RECORD_PROOF_BYTES);
+    if (commitment != NULL)
+        memcpy(fields_out->leave_commitment, commitment, RECORD_PROOF_BYTES);
     fields_out->role = get_text(reader, &fields_out->role_bytes);
     fields_out->region = get_text(reader, &fields_out->region_bytes);
     fields_out->zone = get_text(reader, &fields_out->zone_bytes);

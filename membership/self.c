@@ -40,6 +40,22 @@ static struct merge_result accused(struct membership *membership, const struct l
     return result;
 }
 
+/* An operator has ended this generation: no refutation, and nothing more but by a new join. */
+static struct merge_result evicted(struct membership *membership, const struct liveness *heard) {
+    struct merge_result result = {.outcome = MERGE_SAME, .slot = 0};
+    if (!membership_can_speak(membership))
+        return result;
+    membership->departure.own = (struct proof){.kind = PROOF_EVICTED};
+    membership->self.is_accused = false;
+    merge_self(membership, heard, NULL);
+    membership->leave.state = LEAVE_DONE;
+    membership->join.retry_ns = TIME_NEVER;
+    if (membership->join.state == JOIN_UNDER_WAY)
+        membership->join.state = JOIN_IDLE;
+    result.outcome = MERGE_NEWS;
+    return result;
+}
+
 struct merge_result self_hear(struct membership *membership, const struct update *update,
                               const struct record_fields *fields,
                               const struct packet_source *source) {
@@ -56,6 +72,9 @@ struct merge_result self_hear(struct membership *membership, const struct update
         result.outcome = MERGE_BEHIND;
         return result;
     }
+    if (heard->generation == own->generation && heard->status == HENGE_LEFT &&
+        update->proof.kind == PROOF_EVICTED)
+        return evicted(membership, heard);
     bool is_other_boot =
         fields != NULL && memcmp(fields->boot_id, own->record->boot_id, RECORD_BOOT_BYTES) != 0;
     if (heard->generation > own->generation || (is_other_boot && heard->status < HENGE_DEAD)) {
@@ -87,6 +106,7 @@ static struct record *record_with(struct membership *membership,
     if (fields.address.family == 0)
         fields.address = old->address;
     memcpy(fields.boot_id, old->boot_id, RECORD_BOOT_BYTES);
+    departure_commitment(membership, generation, fields.leave_commitment);
     fields.generation = generation;
     fields.payload_version = payload_version;
     return record_store_get(membership->store, &fields);
@@ -105,6 +125,7 @@ bool self_raise_generation(struct membership *membership, uint64_t heard) {
     self->heard_generation = 0;
     self->adopted_ns = membership->now_ns;
     self->has_adopted = true;
+    membership->departure.own.kind = PROOF_NONE;
     struct liveness liveness = {generation, 0, HENGE_ALIVE};
     merge_self(membership, &liveness, record);
     if (membership->observer.on_generation != NULL)
@@ -119,7 +140,8 @@ void self_version(struct membership *membership, uint64_t generation, uint32_t v
     const struct member *own = self_member(membership);
     if (generation != own->generation || version <= own->version)
         return;
-    if (version >= VERSION_MAX && self_raise_generation(membership, own->generation))
+    if (version >= VERSION_MAX && membership_can_speak(membership) &&
+        self_raise_generation(membership, own->generation))
         return;
     struct liveness liveness = {generation, version, own->status};
     merge_self(membership, &liveness, NULL);

@@ -28,10 +28,10 @@ static bool next_stone(struct snapshot *snapshot) {
         return false;
     while (snapshot->stone < tombstones->reached) {
         const struct tombstone *stone = &tombstones->stones[snapshot->stone++];
-        if (!stone->is_used || stone->is_hearsay || !is_wanted(snapshot, stone->name_hash))
-            continue;
-        snapshot->next =
-            (struct update){.name_hash = stone->name_hash, .liveness = stone->liveness};
+        if (!stone->is_used || stone->is_hearsay || !is_wanted(snapshot, stone->name_hash) ||
+            table_find(&snapshot->membership->table, stone->name_hash) != NO_SLOT)
+            continue; /* who has left and is still shown has both */
+        snapshot->next = tombstone_update(stone);
         return true;
     }
     return false;

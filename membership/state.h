@@ -5,6 +5,7 @@
 #define MEMBERSHIP_STATE_H
 
 #include "membership/contact.h"
+#include "membership/departure.h"
 #include "membership/gossip.h"
 #include "membership/join.h"
 #include "membership/leave.h"
@@ -36,6 +37,7 @@ struct membership {
     struct sync sync;
     struct join join;
     struct leave leave;
+    struct departure departure;
     struct contact contact;
     struct self self;
     struct token_bucket replies;
@@ -50,6 +52,8 @@ struct delivery {
     struct outbox *outbox;
 };
 
+/* Has this node a voice in its cluster? Not one that has left or was evicted. */
+bool membership_can_speak(const struct membership *membership);
 /* Begins a message with its head; NULL start when the outbox has no room. */
 struct bytes_writer message_begin(const struct membership *membership, struct outbox *outbox,
                                   enum message_type type);

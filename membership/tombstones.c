@@ -94,9 +94,12 @@ void tombstones_put(struct tombstones *tombstones, uint64_t name_hash,
     *dropped_out = none;
     const uint32_t *known = map_find(&tombstones->by_name, name_hash);
     uint32_t index;
+    struct proof proof = {.kind = PROOF_NONE};
     if (known != NULL) {
         index = *known;
         unlink_stone(tombstones, index);
+        if (tombstones->stones[index].liveness.generation == liveness->generation)
+            proof = tombstones->stones[index].proof;
         if (address == NULL || address->family == 0)
             address = &tombstones->stones[index].address; /* the last one that was known */
     } else {
@@ -113,11 +116,26 @@ void tombstones_put(struct tombstones *tombstones, uint64_t name_hash,
     struct tombstone stone = {.name_hash = name_hash,
                               .expires_ns = now_ns + tombstones->retention_ns,
                               .liveness = *liveness,
+                              .proof = proof,
                               .address = address == NULL ? none : *address,
                               .is_used = 1,
                               .is_hearsay = is_hearsay};
     tombstones->stones[index] = stone;
     link_newest(tombstones, index);
+}
+
+void tombstones_prove(struct tombstones *tombstones, uint64_t name_hash,
+                      const struct proof *proof) {
+    struct tombstone *stone = tombstones_find(tombstones, name_hash);
+    if (stone != NULL)
+        stone->proof = *proof;
+}
+
+struct update tombstone_update(const struct tombstone *stone) {
+    struct update update = {.name_hash = stone->name_hash, .liveness = stone->liveness};
+    if (stone->liveness.status == HENGE_LEFT)
+        update.proof = stone->proof;
+    return update;
 }
 
 void tombstones_remove(struct tombstones *tombstones, uint64_t name_hash) {

@@ -14,6 +14,7 @@ struct tombstone {
     uint64_t name_hash;
     uint64_t expires_ns;
     struct liveness liveness;
+    struct proof proof;           /* LEFT: who said so; DEAD: what a LEFT would have to match */
     struct henge_address address; /* family 0 when it was never known */
     uint32_t next, previous;      /* by entry; also the free list (next) */
     uint8_t is_used;
@@ -41,6 +42,10 @@ struct tombstone *tombstones_find(const struct tombstones *tombstones, uint64_t 
 void tombstones_put(struct tombstones *tombstones, uint64_t name_hash,
                     const struct liveness *liveness, const struct henge_address *address,
                     bool is_hearsay, uint64_t now_ns, struct henge_address *dropped_out);
+/* What becomes of the proof of one that was put: it stays while the generation does. */
+void tombstones_prove(struct tombstones *tombstones, uint64_t name_hash, const struct proof *proof);
+/* As it is handed on. */
+struct update tombstone_update(const struct tombstone *stone);
 void tombstones_remove(struct tombstones *tombstones, uint64_t name_hash);
 /* Ends the oldest if its time is over; false when there is nothing to end. */
 bool tombstones_expire(struct tombstones *tombstones, uint64_t now_ns,

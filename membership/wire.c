@@ -3,21 +3,26 @@
 #include "core/base/assert.h"
 #include "core/base/hash.h"
 #include "henge/members.h"
+#include <string.h>
 
 /* An update: u16 bytes that follow, then
- *   u8   bits 0..1 status, bit 2 a record follows
+ *   u8   bits 0..1 status, bit 2 a record follows, bit 3 evicted, bit 4 a proof follows
  *   with record: u16 record bytes, record;  without: u64 name hash, u64 generation
  *   u32  version
  *   u8   accusers, then a u64 name hash each (only SUSPECT has any)
+ *   with proof: 16 bytes (only LEFT has one)
  * Bytes that follow are a later version's and are skipped. */
 enum {
     UPDATE_STATUS_MASK = 3,
     UPDATE_HAS_RECORD = 4,
+    UPDATE_IS_EVICTED = 8,
+    UPDATE_HAS_PROOF = 16,
     UPDATE_LENGTH_BYTES = 2,
     UPDATE_FIXED_BYTES = 1 + 4 + 1,
     UPDATE_BYTES_MAX =
         UPDATE_LENGTH_BYTES + UPDATE_FIXED_BYTES + 2 + RECORD_ENCODED_BYTES_MAX + 8 * ACCUSERS_MAX
 };
+_Static_assert(RECORD_PROOF_BYTES <= 8 * ACCUSERS_MAX, "no update has both");
 _Static_assert(MESSAGE_HEAD_BYTES + WIRE_RECORDS_BYTES + UPDATE_BYTES_MAX <= MESSAGE_BYTES_MAX,
                "the largest record with its suspicion must fit into one message");
 
@@ -31,18 +36,25 @@ _Static_assert(MESSAGE_HEAD_BYTES + WIRE_JOIN_REPLY_BYTES + UPDATE_LENGTH_BYTES 
 
 size_t wire_update_bytes(const struct update *update) {
     size_t subject = update->encoded != NULL ? 2 + (size_t)update->encoded_bytes : 16;
-    return UPDATE_LENGTH_BYTES + UPDATE_FIXED_BYTES + subject + 8 * (size_t)update->accusers_count;
+    size_t proof = update->proof.kind == PROOF_OWNER ? RECORD_PROOF_BYTES : 0;
+    return UPDATE_LENGTH_BYTES + UPDATE_FIXED_BYTES + subject + 8 * (size_t)update->accusers_count +
+           proof;
 }
 
 void wire_update_put(struct bytes_writer *writer, const struct update *update) {
     ASSERT(update->accusers_count <= ACCUSERS_MAX);
     bytes_put_u16(writer, (uint16_t)(wire_update_bytes(update) - UPDATE_LENGTH_BYTES));
+    uint8_t kind = update->liveness.status;
+    if (update->proof.kind == PROOF_OWNER)
+        kind |= UPDATE_HAS_PROOF;
+    else if (update->proof.kind == PROOF_EVICTED)
+        kind |= UPDATE_IS_EVICTED;
     if (update->encoded != NULL) {
-        bytes_put_u8(writer, (uint8_t)(update->liveness.status | UPDATE_HAS_RECORD));
+        bytes_put_u8(writer, kind | UPDATE_HAS_RECORD);
         bytes_put_u16(writer, update->encoded_bytes);
         bytes_put(writer, update->encoded, update->encoded_bytes);
     } else {
-        bytes_put_u8(writer, update->liveness.status);
+        bytes_put_u8(writer, kind);
         bytes_put_u64(writer, update->name_hash);
         bytes_put_u64(writer, update->liveness.generation);
     }
@@ -50,6 +62,8 @@ void wire_update_put(struct bytes_writer *writer, const struct update *update) {
     bytes_put_u8(writer, update->accusers_count);
     for (size_t i = 0; i < update->accusers_count; i++)
         bytes_put_u64(writer, update->accusers[i]);
+    if (update->proof.kind == PROOF_OWNER)
+        bytes_put(writer, update->proof.bytes, RECORD_PROOF_BYTES);
 }
 
 static void get_record(struct bytes_reader *item, struct update *update,
@@ -80,6 +94,21 @@ static void get_accusers(struct bytes_reader *item, struct update *update) {
         update->accusers[i] = bytes_get_u64(item);
 }
 
+static void get_proof(struct bytes_reader *item, uint8_t kind, struct update *update) {
+    if ((kind & (UPDATE_IS_EVICTED | UPDATE_HAS_PROOF)) == 0)
+        return;
+    if (update->liveness.status != HENGE_LEFT) {
+        item->failed = true;
+        return;
+    }
+    update->proof.kind = (kind & UPDATE_IS_EVICTED) != 0 ? PROOF_EVICTED : PROOF_OWNER;
+    if ((kind & UPDATE_HAS_PROOF) == 0)
+        return;
+    const uint8_t *secret = bytes_get(item, RECORD_PROOF_BYTES);
+    if (secret != NULL)
+        memcpy(update->proof.bytes, secret, RECORD_PROOF_BYTES);
+}
+
 bool wire_update_get(struct bytes_reader *reader, struct update *update_out,
                      struct record_fields *fields_out) {
     *update_out = (struct update){0};
@@ -100,6 +129,7 @@ bool wire_update_get(struct bytes_reader *reader, struct update *update_out,
     }
     update_out->liveness.version = bytes_get_u32(&item);
     get_accusers(&item, update_out);
+    get_proof(&item, kind, update_out);
     /* Generation 0 means "not known" everywhere else; no incarnation has it. */
     if (item.failed || update_out->liveness.generation == 0)
         reader->failed = true;

@@ -19,12 +19,26 @@ struct liveness {
     uint8_t status; /* enum henge_member_status */
 };
 
+/* Who says that a member left. A LEFT on the wire comes with OWNER or EVICTED. */
+enum proof_kind {
+    PROOF_NONE = 0,
+    PROOF_OWNER,     /* the secret that the record commits to */
+    PROOF_EVICTED,   /* an operator's verdict on the generation: nothing to be shown */
+    PROOF_COMMITMENT /* never on the wire: what a tombstone keeps, to check a later LEFT */
+};
+
+struct proof {
+    uint8_t kind; /* enum proof_kind */
+    uint8_t bytes[RECORD_PROOF_BYTES];
+};
+
 /* One item of GOSSIP, RECORDS, JOIN, ...: liveness, and the payload if it comes along. */
 struct update {
     uint64_t name_hash;
     struct liveness liveness;
     uint8_t accusers_count; /* only with SUSPECT */
     uint64_t accusers[ACCUSERS_MAX];
+    struct proof proof;     /* only with LEFT */
     const uint8_t *encoded; /* canonical record of the same generation, or NULL */
     uint16_t encoded_bytes;
 };

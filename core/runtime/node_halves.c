@@ -47,6 +47,11 @@ static enum henge_status gossip_half(struct henge_node *node, uint64_t now_ns,
     settings.id = node->id;
     settings.membership.self = *self;
     settings.membership.random_seed = node->random_seed;
+    settings.membership.one_way = seal_one_way;
+    if (seal_random(settings.membership.leave_secret, sizeof(settings.membership.leave_secret)) !=
+        HENGE_OK) {
+        return HENGE_SYSTEM;
+    }
     settings.membership.wall_ms = clock_wall_ms();
     node->gossip = gossip_node_create(&settings, &hooks, &node->overlay, runtime->store,
                                       runtime->epochs, &runtime->memory, now_ns);

@@ -29,8 +29,11 @@ static void event_member(struct gossip_node *node, enum henge_event_type type, u
     event->slot = slot;
 }
 
-static enum henge_event_type ending(uint8_t status) {
-    return status == HENGE_LEFT ? HENGE_MEMBER_LEFT : HENGE_MEMBER_FAILED;
+static enum henge_event_type ending(const struct member_change *change) {
+    if (change->is_evicted) {
+        return HENGE_MEMBER_EVICTED;
+    }
+    return change->status == HENGE_LEFT ? HENGE_MEMBER_LEFT : HENGE_MEMBER_FAILED;
 }
 
 void gossip_node_event_change(struct gossip_node *node, const struct member_change *change) {
@@ -38,7 +41,7 @@ void gossip_node_event_change(struct gossip_node *node, const struct member_chan
     bool was_in = !change->is_new && is_in(change->before_status);
     if (!is_in(change->status)) {
         if (was_in || MUTANT(DEATH_TOLD_TWICE)) {
-            event_member(node, ending(change->status), slot);
+            event_member(node, ending(change), slot);
         }
         return;
     }

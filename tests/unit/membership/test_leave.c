@@ -1,7 +1,7 @@
 /* Stories of leaving. */
 #include "core/base/hash.h"
 #include "membership/message.h"
-#include "membership/wire.h"
+#include "membership/state.h"
 #include "tests/support/cluster.h"
 #include <criterion/criterion.h>
 
@@ -129,7 +129,8 @@ static size_t leave_message(const struct cluster *cluster, uint8_t *bytes, size_
     struct bytes_writer writer = bytes_writer_of(bytes, room);
     struct message_head head = {MESSAGE_LEAVE, says->record->name_hash, left->generation};
     struct update update = {.name_hash = left->record->name_hash,
-                            .liveness = {left->generation, left->version, HENGE_LEFT}};
+                            .liveness = {left->generation, left->version, HENGE_LEFT},
+                            .proof = departure_own_proof(cluster->nodes[subject].membership)};
     message_head_put(&writer, &head);
     bytes_put_u16(&writer, 1);
     wire_update_put(&writer, &update);
