@@ -1,6 +1,7 @@
 /* worker.c - see worker.h. The lock guards the two queues and the flags; it is never held over a
  * library call. */
 #include "tools/worker.h"
+#include "tools/clock_ms.h"
 #include "tools/henged_log.h"
 #include "tools/json_tools.h"
 #include "tools/worker_jobs.h"
@@ -12,7 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { JOIN_PAUSE_MS = 1000, JOIN_LOG_EVERY = 30 };
+enum {
+    JOIN_PAUSE_MS = 1000,
+    JOIN_LOG_EVERY = 30,
+    UPKEEP_FIRST_MS = 1000, /* doubles up to the last: much changes at first */
+    UPKEEP_LAST_MS = 16000
+};
 
 struct worker_job {
     uint64_t client;
@@ -36,6 +42,9 @@ struct worker {
     bool wants_join; /* the worker thread's own until it has ended, as is has_left */
     bool has_left;
     unsigned join_tries;
+    uint64_t upkeep_due_ms; /* the worker thread's own, as are the next two */
+    unsigned upkeep_ms;
+    bool upkeep_fails;
     int reply_fd;
 };
 
@@ -93,15 +102,28 @@ static void join_try(struct worker *worker) {
     }
 }
 
-/* Waits, with the lock held, for a job, the end, or the next try. */
-static void idle_wait(struct worker *worker) {
-    if (!worker->wants_join) {
-        pthread_cond_wait(&worker->changed, &worker->lock);
-        return;
+static void upkeep_run(struct worker *worker) {
+    enum henge_status status = henge_node_maintain(worker->node);
+    bool fails = status != HENGE_OK && status != HENGE_CONFLICT;
+    if (fails && !worker->upkeep_fails) {
+        henged_log(HENGE_LOG_WARN, "data_dir cannot be kept up to date: %s",
+                   henge_status_text(status));
     }
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += JOIN_PAUSE_MS / 1000;
+    worker->upkeep_fails = fails;
+    worker->upkeep_due_ms = clock_ms() + worker->upkeep_ms;
+    worker->upkeep_ms =
+        2 * worker->upkeep_ms < UPKEEP_LAST_MS ? 2 * worker->upkeep_ms : UPKEEP_LAST_MS;
+}
+
+/* Waits, with the lock held, for a job, the end, the next try, or the upkeep. */
+static void idle_wait(struct worker *worker) {
+    uint64_t until_ms = worker->upkeep_due_ms;
+    uint64_t try_ms = clock_ms() + JOIN_PAUSE_MS;
+    if (worker->wants_join && try_ms < until_ms) {
+        until_ms = try_ms;
+    }
+    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+                             .tv_nsec = (long)(until_ms % 1000) * 1000000L};
     (void)pthread_cond_timedwait(&worker->changed, &worker->lock, &until);
 }
 
@@ -115,6 +137,10 @@ static void *worker_main(void *argument) {
             worker->in_work = 1;
             pthread_mutex_unlock(&worker->lock);
             job_run(worker, job);
+            pthread_mutex_lock(&worker->lock);
+        } else if (clock_ms() >= worker->upkeep_due_ms) {
+            pthread_mutex_unlock(&worker->lock);
+            upkeep_run(worker);
             pthread_mutex_lock(&worker->lock);
         } else if (is_try_due && worker->wants_join) {
             pthread_mutex_unlock(&worker->lock);
@@ -137,6 +163,8 @@ struct worker *worker_start(struct henge_node *node, bool with_join) {
     }
     worker->node = node;
     worker->wants_join = with_join;
+    worker->upkeep_ms = UPKEEP_FIRST_MS;
+    worker->upkeep_due_ms = clock_ms() + UPKEEP_FIRST_MS;
     worker->reply_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);

@@ -1,7 +1,8 @@
 /* worker.h - the thread in which henged makes the control calls that may block (join, leave,
- * set_metadata, set_weight), so that the main thread never waits. One thread, so two such calls
+ * set_metadata, ...), so that the main thread never waits. One thread, so two such calls
  * never meet in HENGE_BUSY. While it has nothing to do it joins the configured seeds, again and
- * again until one has answered or the node has been told to leave. */
+ * again until one has answered or the node has been told to leave, and sees to its upkeep
+ * (henge_node_maintain) after 1, 2, 4, ... at last every 16 seconds. */
 #ifndef TOOLS_WORKER_H
 #define TOOLS_WORKER_H
 

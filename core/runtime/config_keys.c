@@ -47,7 +47,7 @@ static const struct config_row rows[] = {
     NUMBER("vnodes", vnodes, 1, 1000,
            "Virtual nodes at weight 1: more balance better and make the ring larger."),
     TEXT("data_dir", data_dir, CONFIG_PATH, "path, or empty",
-         "Where the generation is kept over restarts; empty keeps it nowhere."),
+         "Where generation and peers are kept over restarts; empty keeps them nowhere."),
 
     TEXT("label", label, CONFIG_LABEL, "0..63 bytes",
          "The cluster's name; nodes of other labels never mix."),

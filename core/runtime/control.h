@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct henge_events;
+struct upkeep_answer;
 
 enum control_kind {
     CONTROL_ATTACH = 1,
@@ -23,6 +24,7 @@ enum control_kind {
     CONTROL_SET_PAIR,
     CONTROL_SET_WEIGHT,
     CONTROL_SET_RING_STATE,
+    CONTROL_MAINTAIN,
     CONTROL_SUBSCRIBE,
     CONTROL_UNSUBSCRIBE,
 };
@@ -50,6 +52,7 @@ struct control {
     uint32_t weight;
     uint32_t ring_state;
     struct henge_events *events;
+    struct upkeep_answer *upkeep; /* the caller's, written by the gossip thread */
 };
 
 /* Takes the door. HENGE_BUSY or HENGE_STOPPED. */

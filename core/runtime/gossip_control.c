@@ -135,6 +135,16 @@ static enum henge_status set_payload(struct gossip_role *role, struct henge_node
     return status;
 }
 
+static void maintain(struct henge_node *node) {
+    struct control *control = &node->control;
+    struct membership *membership = node->gossip->membership;
+    membership_seeds_set(membership, control->seeds, control->seeds_count);
+    control->upkeep->generation = membership_member(membership, 0)->generation;
+    control->upkeep->peers_count =
+        membership_former_addresses(membership, control->upkeep->peers, PEERS_FILE_MAX);
+    control_finish(control, HENGE_OK);
+}
+
 /* One that another live process of its name has silenced does nothing more but end. */
 static bool is_refused(const struct henge_node *node) {
     uint32_t kind = node->control.kind;
@@ -168,6 +178,9 @@ static bool control_step(struct gossip_role *role, struct henge_node *node, uint
         return join(role, node, now_ns);
     case CONTROL_LEAVE:
         return leave(role, node, now_ns);
+    case CONTROL_MAINTAIN:
+        maintain(node);
+        return true;
     case CONTROL_SUBSCRIBE:
         control_finish(control, subscriptions_add(node->subscriptions, control->events));
         return true;

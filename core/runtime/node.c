@@ -54,6 +54,7 @@ static enum henge_status generation_choose(struct henge_node *node, char *reason
             node->generation_floor = before + 1;
         }
         status = generation_file_write(config->data_dir, config->name, node->generation_floor);
+        node->upkeep.generation = node->generation_floor;
     }
     if (status != HENGE_OK) {
         snprintf(reason, room, "data_dir: '%s/%s.generation': %s", config->data_dir, config->name,
@@ -144,10 +145,14 @@ static enum henge_status node_attach(struct henge_node *node, char *reason, size
 
 /* With the sockets open; closes them again if it fails. */
 static enum henge_status node_start(struct henge_node *node, char *reason, size_t room) {
+    struct henge_address former[PEERS_FILE_MAX];
     enum henge_status status = advertised_choose(node, reason, room);
+    node->former_count = upkeep_load(node, former);
+    node->former = former;
     if (status == HENGE_OK) {
         status = node_attach(node, reason, room);
     }
+    node->former = NULL;
     if (status != HENGE_OK) {
         endpoint_discard(node->runtime->transport, node->endpoint);
     }
@@ -242,6 +247,7 @@ enum henge_status henge_node_join(struct henge_node *node, const char *const *se
     if (count == 0 || count > HENGE_SEEDS_MAX) {
         return HENGE_INVALID;
     }
+    atomic_store_explicit(&node->has_other_seeds, seeds != own, memory_order_relaxed);
     uint64_t until_ns = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
     enum henge_status status;
     do {
@@ -263,6 +269,7 @@ enum henge_status henge_node_leave(struct henge_node *node, unsigned timeout_ms)
 void henge_node_destroy(struct henge_node *node) {
     struct henge_runtime *runtime = node->runtime;
     enum henge_status status;
+    upkeep_finish(node);
     while ((status = control_enter(node, CONTROL_DETACH)) == HENGE_BUSY) {
         usleep(1000); /* another thread's control call is finite */
     }

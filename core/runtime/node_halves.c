@@ -46,6 +46,8 @@ static enum henge_status gossip_half(struct henge_node *node, uint64_t now_ns,
     node_settings_gossip(config, SEAL_OVERHEAD_BYTES, &settings);
     settings.id = node->id;
     settings.membership.self = *self;
+    settings.membership.former = node->former;
+    settings.membership.former_count = node->former_count;
     settings.membership.random_seed = node->random_seed;
     settings.membership.one_way = seal_one_way;
     if (seal_random(settings.membership.leave_secret, sizeof(settings.membership.leave_secret)) !=

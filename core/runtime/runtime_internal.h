@@ -12,6 +12,7 @@
 #include "core/runtime/control.h"
 #include "core/runtime/node/detector_node.h"
 #include "core/runtime/node/gossip_node.h"
+#include "core/runtime/upkeep.h"
 #include "core/runtime/waker.h"
 #include "henge/henge.h"
 #include "io/seal.h"
@@ -113,7 +114,11 @@ struct henge_node {
     struct detector_node *detector; /* detector thread */
     struct seal_sender sender;      /* io thread */
     uint64_t random_seed;
-    uint64_t generation_floor; /* the generation to start with */
+    uint64_t generation_floor;          /* the generation to start with */
+    const struct henge_address *former; /* lent while the node is being made */
+    uint32_t former_count;
+    _Atomic uint32_t has_other_seeds; /* the last join named seeds that are not the config's */
+    struct upkeep upkeep;
     struct io_node_counters io;
     struct control control;
     struct subscriptions *subscriptions; /* gossip thread */

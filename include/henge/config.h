@@ -65,7 +65,7 @@ struct henge_config {
     char metadata[HENGE_METADATA_BYTES + 1]; /* meta: "key=value" lines parted by '\n' */
     uint32_t weight;                 /* weight: 0..100, multiplies vnodes (1); 0 owns nothing */
     uint32_t vnodes;                 /* vnodes: virtual nodes at weight 1, 1..1000 (100) */
-    char data_dir[HENGE_PATH_BYTES]; /* data_dir: generation is kept here; empty = nowhere */
+    char data_dir[HENGE_PATH_BYTES]; /* data_dir: generation and peers are kept here */
 
     /* What may talk to it. */
     char label[HENGE_LABEL_BYTES];   /* label: cluster name; other labels never mix */

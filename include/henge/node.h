@@ -61,6 +61,15 @@ HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_node_set_weight(struct hen
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
 henge_node_set_ring_state(struct henge_node *node, enum henge_ring_state state);
 
+/* What a node needs now and then and its threads must not do, as it blocks: seeds of the config
+ * that are host names are resolved again (at most once a minute), and the files in data_dir are
+ * brought up to date (at most every two seconds, if something has changed): the generation, and up
+ * to 64 addresses of members, which the next life asks when no seed answers. To be called every few
+ * seconds; henged does so; henge_node_destroy writes the files a last time. HENGE_SYSTEM: data_dir
+ * cannot be written; HENGE_BUSY while another control call runs. [may block, as long as the
+ * resolver and the disk do] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_node_maintain(struct henge_node *node);
+
 /* This node's name, and the address it is bound to and known by. Fixed for the node's life.
  * Any thread. [wait-free] */
 HENGE_PUBLIC const char *henge_node_name(const struct henge_node *node);

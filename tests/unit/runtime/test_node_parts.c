@@ -6,6 +6,7 @@
 #include "core/runtime/node/node_settings.h"
 #include "core/runtime/node/own_record.h"
 #include "core/runtime/node/publication.h"
+#include "core/runtime/peers_file.h"
 #include "core/runtime/resolve.h"
 #include "henge/events.h"
 #include <criterion/criterion.h>
@@ -127,6 +128,65 @@ Test(own_record, limits_hold) {
     cr_assert_eq(own_record_fields(&config, &fields), HENGE_INVALID);
 }
 
+static void file_put(const char *path, const char *text, size_t bytes) {
+    FILE *file = fopen(path, "w");
+    cr_assert_eq(fwrite(text, 1, bytes, file), bytes);
+    fclose(file);
+}
+
+Test(peers_file, survives_and_reports_damage) {
+    static const char *const damaged[] = {
+        "",
+        "nothing",
+        "# henge peers",
+        "# other peers\n127.0.0.1:1\n",
+        "# henge peers\n127.0.0.1:1",
+        "# henge peers\n127.0.0.1:0\n",
+        "# henge peers\n127.0.0.1\n",
+        "# henge peers\n\n",
+        "# henge peers\n127.0.0.1:1\n127.0.0.1:2\n127.0.0.1:\n",
+        "# henge peers\n127.0.0.1:1\nlocalhost:2\n",
+    };
+    char directory[] = "/tmp/henge-test-XXXXXX";
+    char path[64];
+    static char large[1 << 16];
+    struct henge_address peers[PEERS_FILE_MAX], again[PEERS_FILE_MAX];
+    uint32_t count = 9;
+    cr_assert_not_null(mkdtemp(directory));
+    snprintf(path, sizeof(path), "%s/n.peers", directory);
+    cr_assert_eq(peers_file_read(directory, "n", again, &count), HENGE_OK);
+    cr_assert_eq(count, 0, "no file is an empty list");
+    for (uint32_t i = 0; i < PEERS_FILE_MAX; i++) {
+        char text[HENGE_ADDRESS_TEXT_BYTES];
+        snprintf(text, sizeof(text), i % 2 ? "[fe80::%x]:%u" : "127.0.0.%u:%u", i, 65000 + i);
+        cr_assert_eq(henge_address_parse(text, &peers[i]), HENGE_OK, "%s", text);
+    }
+    cr_assert_eq(peers_file_write(directory, "n", peers, PEERS_FILE_MAX), HENGE_OK);
+    cr_assert_eq(peers_file_read(directory, "n", again, &count), HENGE_OK);
+    cr_assert_eq(count, PEERS_FILE_MAX);
+    cr_assert_eq(memcmp(peers, again, sizeof(peers)), 0);
+    for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+        file_put(path, damaged[i], strlen(damaged[i]));
+        cr_assert_eq(peers_file_read(directory, "n", again, &count), HENGE_CORRUPT, "%s",
+                     damaged[i]);
+        cr_assert_eq(count, 0);
+    }
+    file_put(path, "# henge peers\n127.0.0.1:1\n\0\n", 28);
+    cr_assert_eq(peers_file_read(directory, "n", again, &count), HENGE_CORRUPT);
+    size_t used = (size_t)snprintf(large, sizeof(large), "# henge peers\n");
+    for (uint32_t i = 0; i <= PEERS_FILE_MAX; i++) {
+        used += (size_t)snprintf(large + used, sizeof(large) - used, "127.0.0.1:%u\n", i + 1);
+    }
+    file_put(path, large, used);
+    cr_assert_eq(peers_file_read(directory, "n", again, &count), HENGE_CORRUPT, "one too many");
+    memset(large, '1', sizeof(large));
+    file_put(path, large, sizeof(large));
+    cr_assert_eq(peers_file_read(directory, "n", again, &count), HENGE_CORRUPT);
+    unlink(path);
+    rmdir(directory);
+    cr_assert_eq(peers_file_write(directory, "n", peers, 1), HENGE_SYSTEM);
+}
+
 Test(generation_file, survives_and_reports_damage) {
     char directory[] = "/tmp/henge-test-XXXXXX";
     char path[64];
@@ -138,10 +198,13 @@ Test(generation_file, survives_and_reports_damage) {
     cr_assert_eq(generation_file_read(directory, "n", &generation), HENGE_OK);
     cr_assert_eq(generation, 1234567890123);
     snprintf(path, sizeof(path), "%s/n.generation", directory);
-    FILE *file = fopen(path, "w");
-    fputs("not a number", file);
-    fclose(file);
-    cr_assert_eq(generation_file_read(directory, "n", &generation), HENGE_CORRUPT);
+    static const char *const damaged[] = {"not a number", "", "-5\n", "18446744073709551615\n",
+                                          "12 13\n"};
+    for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+        file_put(path, damaged[i], strlen(damaged[i]));
+        cr_assert_eq(generation_file_read(directory, "n", &generation), HENGE_CORRUPT, "%s",
+                     damaged[i]);
+    }
     unlink(path);
     rmdir(directory);
     cr_assert_eq(generation_file_write(directory, "n", 1), HENGE_SYSTEM);

@@ -191,6 +191,12 @@ enum henge_status henge_node_set_metadata(struct henge_node *node, const char *k
     return (enum henge_status)atomic_load(&fake.set_status);
 }
 
+enum henge_status henge_node_maintain(struct henge_node *node) {
+    (void)node;
+    atomic_fetch_add(&fake.upkeeps, 1);
+    return (enum henge_status)atomic_load(&fake.set_status);
+}
+
 enum henge_status henge_node_set_ring_state(struct henge_node *node, enum henge_ring_state state) {
     (void)node;
     atomic_store(&fake.ring_state, (unsigned)state);
