@@ -99,8 +99,8 @@ static void pass_ack_back(struct detector *detector, const struct ack *ack, stru
 }
 
 /* The round trip of one of our own pings, 0 if this is not its answer by the target itself. */
-static uint32_t measure(struct detector *detector, const struct incoming *incoming) {
-    uint64_t sent_ns = probe_sent_ns(&detector->probe, incoming->message->as.ack.sequence);
+static uint32_t measure(const struct probe *probe, const struct incoming *incoming) {
+    uint64_t sent_ns = probe_sent_ns(probe, incoming->message->as.ack.sequence);
     if (incoming->peer == NULL || !incoming->is_direct || sent_ns == 0 ||
         incoming->received_ns < sent_ns) {
         return 0;
@@ -113,12 +113,12 @@ static void receive_ack(struct detector *detector, const struct incoming *incomi
                         struct outbox *outbox) {
     const struct ack *ack = &incoming->message->as.ack;
     const struct message_head *head = &incoming->message->head;
-    bool is_answer = probe_is_answered_by(&detector->probe, ack->sequence, ack->subject_name_hash,
-                                          ack->subject_generation);
+    struct probe *probe =
+        probing_answered(detector, ack->sequence, ack->subject_name_hash, ack->subject_generation);
     bool is_own = ack->subject_name_hash == head->source_name_hash &&
                   ack->subject_generation == head->source_generation;
-    contact(detector, incoming, is_answer && is_own ? measure(detector, incoming) : 0);
-    if (is_answer || is_own) {
+    contact(detector, incoming, probe != NULL && is_own ? measure(probe, incoming) : 0);
+    if (probe != NULL || is_own) {
         heard_of(detector, ack->subject_name_hash, ack->subject_generation, &ack->vitals);
     }
     /* A verdict on us names no generation: the packet's destination does. */
@@ -128,8 +128,8 @@ static void receive_ack(struct detector *detector, const struct incoming *incomi
     struct relay *relay = is_own ? relays_find(&detector->relays, ack->sequence,
                                                ack->subject_name_hash, ack->subject_generation)
                                  : NULL;
-    if (is_answer) {
-        probing_settled(detector);
+    if (probe != NULL) {
+        probing_settled(detector, probe);
     } else if (relay != NULL) {
         pass_ack_back(detector, ack, relay, outbox);
     } else {
@@ -182,12 +182,14 @@ static void receive_ping_req(struct detector *detector, const struct incoming *i
 
 static void receive_nack(struct detector *detector, const struct incoming *incoming) {
     contact(detector, incoming, 0);
-    if (probe_nacked(&detector->probe, incoming->message->as.nack.sequence,
-                     incoming->message->head.source_name_hash)) {
-        detector->counters.nacks_received++;
-    } else {
-        detector->counters.answers_late++;
+    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+        if (probe_nacked(&detector->probes[i], incoming->message->as.nack.sequence,
+                         incoming->message->head.source_name_hash)) {
+            detector->counters.nacks_received++;
+            return;
+        }
     }
+    detector->counters.answers_late++;
 }
 
 /* Believed from the very address where we hold the asked incarnation. An older incarnation of the
@@ -205,9 +207,10 @@ static void receive_not_me(struct detector *detector, const struct incoming *inc
         detector->counters.answers_late++;
         return;
     }
-    if (probe_is_answered_by(&detector->probe, not_me->sequence, not_me->asked_name_hash,
-                             not_me->asked_generation)) {
-        probing_settled(detector);
+    struct probe *probe = probing_answered(detector, not_me->sequence, not_me->asked_name_hash,
+                                           not_me->asked_generation);
+    if (probe != NULL) {
+        probing_settled(detector, probe);
     }
     report_not_me(detector, asked);
 }

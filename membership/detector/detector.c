@@ -133,24 +133,24 @@ void detector_refute(struct detector *detector, uint32_t heard) {
 
 /* When the protocol itself has something to do. */
 static uint64_t protocol_deadline(const struct detector *detector) {
-    uint64_t earliest = probe_deadline(&detector->probe);
+    uint64_t earliest = probing_deadline(detector);
     uint64_t relays = relays_deadline(&detector->relays);
-    if (detector->is_unscheduled) {
-        const struct peers *peers = &detector->peers;
-        earliest = peers->probed.count + peers->dead.count > 0 ? detector->now_ns : TIME_NEVER;
-    } else if (earliest == TIME_NEVER) {
-        earliest = detector->next_period_ns;
-    }
+    uint64_t period = periods_deadline(detector);
+    earliest = period < earliest ? period : earliest;
     return relays < earliest ? relays : earliest;
 }
 
 uint64_t detector_deadline(const struct detector *detector) {
+    if (periods_have_verification_asked(detector)) {
+        return detector->now_ns;
+    }
     uint64_t earliest = protocol_deadline(detector);
     return detector->retell_ns < earliest ? detector->retell_ns : earliest;
 }
 
-/* Every turn begins here, whether a packet or the clock started it. Reports that wait do not count:
- * one that gossip caused between two turns is dated by the last turn. */
+/* Every turn begins here, whether a packet or the clock started it. Reports that wait and
+ * verifications asked for do not count: what gossip caused between two turns is dated by the last
+ * turn. */
 static void begin_turn(struct detector *detector, uint64_t now_ns) {
     uint64_t deadline_ns = protocol_deadline(detector);
     uint64_t limit_ns =
@@ -170,7 +170,7 @@ static void wake_from_pause(struct detector *detector) {
     detector->is_paused = false;
     detector->is_unscheduled = true;
     detector->counters.pauses++;
-    probe_end(&detector->probe);
+    probing_end_all(detector);
     peers_pending_drop(&detector->peers, PENDING_FAILED);
     local_health_worsen(&detector->health, LOCAL_HEALTH_PAUSE);
     detector_raise_version(detector, detector->version);
@@ -206,14 +206,16 @@ void detector_step(struct detector *detector, uint64_t now_ns, uint64_t horizon_
     reports_retell(detector);
     answering_step(detector, outbox);
     probing_step(detector, horizon_ns, outbox);
+    periods_step(detector, outbox);
 }
 
 bool detector_wants_horizon(const struct detector *detector) {
-    return detector->probe.stage == PROBE_WAITING;
-}
-
-static bool is_probed(uint8_t status) {
-    return status == HENGE_ALIVE || status == HENGE_SUSPECT;
+    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+        if (detector->probes[i].stage == PROBE_WAITING) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void detector_peer_set(struct detector *detector, uint32_t slot, const struct detector_peer *peer) {
@@ -222,9 +224,10 @@ void detector_peer_set(struct detector *detector, uint32_t slot, const struct de
         return; /* this node knows itself */
     }
     const struct peer *before = peers_at(peers, slot);
-    if (before != NULL && (before->name_hash != peer->name_hash ||
-                           before->generation != peer->generation || !is_probed(peer->status) ||
-                           memcmp(&before->address, &peer->address, sizeof peer->address) != 0)) {
+    if (before != NULL &&
+        (before->name_hash != peer->name_hash || before->generation != peer->generation ||
+         !peers_is_probed(peer->status) ||
+         memcmp(&before->address, &peer->address, sizeof peer->address) != 0)) {
         probing_peer_changed(detector, slot);
     }
     bool was_idle = peers->probed.count == 0;

@@ -23,7 +23,7 @@ struct detector;
 
 struct detector_settings {
     const struct profile *profile; /* NULL: profile_henge */
-    uint64_t name_hash; /* own */
+    uint64_t name_hash;            /* own */
     uint64_t generation;
     uint64_t period_ns;
     uint64_t timeout_min_ns, timeout_max_ns;
@@ -47,6 +47,8 @@ struct detector_observer {
     bool (*on_peer_alive)(void *context, uint32_t slot, uint64_t generation, uint32_t version);
     bool (*on_not_me)(void *context, uint32_t slot, uint64_t generation);
     bool (*on_self_version)(void *context, uint64_t generation, uint32_t version);
+    /* When the number of the last 8 periodic probes that failed has changed: are *we* cut off? */
+    bool (*on_probes)(void *context, uint32_t failed_of_last_8);
     /* May be dropped: the next ack brings another. */
     void (*on_peer_fingerprint)(void *context, uint32_t slot, uint64_t fingerprint,
                                 uint64_t age_ns);
@@ -70,6 +72,11 @@ bool detector_wants_horizon(const struct detector *detector);
 /* From the gossip half. */
 void detector_peer_set(struct detector *detector, uint32_t slot, const struct detector_peer *peer);
 void detector_peer_remove(struct detector *detector, uint32_t slot);
+/* Probes this suspect at once, beside the periodic probe: a direct ping, then helpers and a second
+ * ping, each within the peer's own timeout. Silence is told through on_probe_failed; a version that
+ * has risen through on_peer_alive. Dropped when all places are taken, or this node is unwell. */
+void detector_verify(struct detector *detector, uint32_t slot, uint64_t generation,
+                     uint32_t version);
 /* Refutes: version = max(own, heard) + 1, told through on_self_version, if generation is ours. */
 void detector_accused(struct detector *detector, uint64_t generation, uint32_t version);
 void detector_generation_set(struct detector *detector, uint64_t generation);
@@ -83,10 +90,12 @@ struct detector_counters {
     uint64_t malformed, misdirected, unknown_type;
     uint64_t probes_sent, probes_failed, probes_indirect;
     uint64_t acks_sent, nacks_received, refutations, pauses, relays_dropped;
-    uint64_t probes_abandoned; /* without a judgement: our own side was not above suspicion */
-    uint64_t answers_late;     /* to no question that is open */
-    uint64_t relays_unknown;   /* asked to probe somebody not known here */
-    uint64_t peers_refused;    /* no memory, or slot > peers_max */
+    uint64_t verifications_sent, verifications_failed;
+    uint64_t verifications_dropped; /* no place, unwell, or overtaken */
+    uint64_t probes_abandoned;      /* without a judgement: our own side was not above suspicion */
+    uint64_t answers_late;          /* to no question that is open */
+    uint64_t relays_unknown;        /* asked to probe somebody not known here */
+    uint64_t peers_refused;         /* no memory, or slot > peers_max */
 };
 void detector_counters_get(const struct detector *detector, struct detector_counters *out);
 

@@ -76,8 +76,12 @@ static bool grow(struct peers *peers, uint32_t slot) {
     return true;
 }
 
+bool peers_is_probed(uint8_t status) {
+    return status == HENGE_ALIVE || status == HENGE_SUSPECT;
+}
+
 static struct rotation *rotation_of(struct peers *peers, uint8_t status) {
-    if (status == HENGE_ALIVE || status == HENGE_SUSPECT) {
+    if (peers_is_probed(status)) {
         return &peers->probed;
     }
     return status == HENGE_DEAD ? &peers->dead : NULL;

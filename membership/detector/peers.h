@@ -53,6 +53,8 @@ bool peers_set(struct peers *peers, struct random *random, uint32_t slot,
                const struct detector_peer *known);
 void peers_remove(struct peers *peers, uint32_t slot);
 
+/* ALIVE or SUSPECT. */
+bool peers_is_probed(uint8_t status);
 /* NULL when there is none. Good until the next peers_set. */
 struct peer *peers_at(const struct peers *peers, uint32_t slot);
 struct peer *peers_find(const struct peers *peers, uint64_t name_hash);

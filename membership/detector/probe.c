@@ -4,6 +4,14 @@
 #include "core/base/assert.h"
 #include "core/base/clock.h"
 
+void probe_ask(struct probe *probe, const struct probe_target *target) {
+    *probe = (struct probe){.stage = PROBE_ASKED,
+                            .slot = target->slot,
+                            .name_hash = target->name_hash,
+                            .generation = target->generation,
+                            .version = target->version};
+}
+
 void probe_begin(struct probe *probe, const struct probe_target *target, uint64_t now_ns,
                  uint64_t end_ns) {
     *probe = (struct probe){.stage = PROBE_UNSENT,
@@ -13,6 +21,13 @@ void probe_begin(struct probe *probe, const struct probe_target *target, uint64_
                             .version = target->version,
                             .end_ns = end_ns,
                             .next_ns = now_ns};
+}
+
+struct probe_target probe_target(const struct probe *probe) {
+    return (struct probe_target){.slot = probe->slot,
+                                 .name_hash = probe->name_hash,
+                                 .generation = probe->generation,
+                                 .version = probe->version};
 }
 
 void probe_direct_sent(struct probe *probe, uint32_t sequence, uint64_t now_ns,
@@ -56,7 +71,7 @@ void probe_end(struct probe *probe) {
 
 bool probe_is_answered_by(const struct probe *probe, uint32_t sequence, uint64_t name_hash,
                           uint64_t generation) {
-    if (probe->stage == PROBE_IDLE || sequence == 0) {
+    if (probe->stage <= PROBE_ASKED || sequence == 0) {
         return false;
     }
     bool is_ours = sequence == probe->sequence_direct || sequence == probe->sequence_again ||
@@ -75,7 +90,7 @@ uint64_t probe_sent_ns(const struct probe *probe, uint32_t sequence) {
 }
 
 bool probe_nacked(struct probe *probe, uint32_t sequence, uint64_t helper_name_hash) {
-    if (probe->stage == PROBE_IDLE || sequence == 0 || sequence != probe->sequence_indirect) {
+    if (probe->stage <= PROBE_ASKED || sequence == 0 || sequence != probe->sequence_indirect) {
         return false;
     }
     for (uint32_t i = 0; i < probe->helpers_asked; i++) {
@@ -97,5 +112,5 @@ bool probe_is_second_chance_given(const struct probe *probe) {
 }
 
 uint64_t probe_deadline(const struct probe *probe) {
-    return probe->stage == PROBE_IDLE ? TIME_NEVER : probe->next_ns;
+    return probe->stage <= PROBE_ASKED ? TIME_NEVER : probe->next_ns;
 }

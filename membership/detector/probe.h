@@ -1,8 +1,10 @@
-/* membership/detector/probe.h - the state of the one probe under way (SWIM, DSN 2002, section 3.1).
+/* membership/detector/probe.h - the state of one probe (SWIM, DSN 2002, section 3.1), periodic or
+ * a verification.
  *
- *   IDLE -> UNSENT -> DIRECT -> INDIRECT -> (WAITING ->) judged, IDLE
- *             ping sent   timeout     end of the period
+ *   IDLE -> (ASKED ->) UNSENT -> DIRECT -> INDIRECT -> (WAITING ->) judged, IDLE
+ *                       ping sent   timeout        end of its time
  *
+ * ASKED: gossip wants a verification, which begins with the detector's next turn.
  * WAITING: the time is over, but it is not certain yet that everything received in time was handed
  * in (membership.h, receive horizon). An ack ends a probe in any stage. This file only keeps the
  * state; probing.c sends and judges. */
@@ -14,7 +16,14 @@
 
 enum { PROBE_HELPERS_MAX = 8 }; /* the limit of probe.indirect in henge/config.h */
 
-enum probe_stage { PROBE_IDLE = 0, PROBE_UNSENT, PROBE_DIRECT, PROBE_INDIRECT, PROBE_WAITING };
+enum probe_stage {
+    PROBE_IDLE = 0,
+    PROBE_ASKED,
+    PROBE_UNSENT,
+    PROBE_DIRECT,
+    PROBE_INDIRECT,
+    PROBE_WAITING
+};
 
 struct probe {
     enum probe_stage stage;
@@ -40,8 +49,10 @@ struct probe_target {
     uint32_t version;
 };
 
+void probe_ask(struct probe *probe, const struct probe_target *target);
 void probe_begin(struct probe *probe, const struct probe_target *target, uint64_t now_ns,
                  uint64_t end_ns);
+struct probe_target probe_target(const struct probe *probe);
 void probe_direct_sent(struct probe *probe, uint32_t sequence, uint64_t now_ns,
                        uint64_t timeout_ns);
 /* Direct time is over. The rest gets at least one timeout, even if this turn is late. */
@@ -61,6 +72,7 @@ bool probe_nacked(struct probe *probe, uint32_t sequence, uint64_t helper_name_h
 bool probe_misses_nacks(const struct probe *probe);
 /* Was anything sent after the direct ping? If not, the failure may be ours. */
 bool probe_is_second_chance_given(const struct probe *probe);
+/* TIME_NEVER for one that has not begun. */
 uint64_t probe_deadline(const struct probe *probe);
 
 #endif

@@ -65,6 +65,34 @@ void report_version(struct detector *detector) {
     }
 }
 
+static uint8_t failed_of_last(const struct detector *detector) {
+    uint8_t failed = 0;
+    for (uint32_t i = 0; i < PROBES_REMEMBERED; i++) {
+        failed += (uint8_t)(detector->outcomes >> i & 1U);
+    }
+    return failed;
+}
+
+static void report_probes(struct detector *detector) {
+    const struct detector_observer *observer = &detector->observer;
+    uint8_t failed = failed_of_last(detector);
+    if (failed == detector->failed_told) {
+        detector->is_probes_pending = false;
+        return;
+    }
+    detector->is_probes_pending = !observer->on_probes(observer->context, failed);
+    if (!detector->is_probes_pending) {
+        detector->failed_told = failed;
+    } else {
+        detector->retell_ns = detector->now_ns + detector_retry_ns(detector);
+    }
+}
+
+void report_outcome(struct detector *detector, bool has_failed) {
+    detector->outcomes = (uint8_t)(detector->outcomes << 1 | (has_failed ? 1U : 0U));
+    report_probes(detector);
+}
+
 /* Good news first: an accusation that waits behind its own refutation would be a pity. */
 static void retell_peer(struct detector *detector, struct peer *peer) {
     if ((peer->pending & PENDING_ALIVE) != 0 &&
@@ -84,6 +112,9 @@ void reports_retell(struct detector *detector) {
     if (detector->is_version_pending) {
         report_version(detector);
     }
+    if (detector->is_probes_pending) {
+        report_probes(detector);
+    }
     uint32_t kept = 0;
     for (uint32_t i = 0; i < peers->pending_count; i++) {
         uint32_t slot = peers->pending_slots[i];
@@ -95,6 +126,6 @@ void reports_retell(struct detector *detector) {
         }
     }
     peers->pending_count = kept;
-    bool is_quiet = kept == 0 && !detector->is_version_pending;
+    bool is_quiet = kept == 0 && !detector->is_version_pending && !detector->is_probes_pending;
     detector->retell_ns = is_quiet ? TIME_NEVER : detector->now_ns + detector_retry_ns(detector);
 }

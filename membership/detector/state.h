@@ -1,7 +1,8 @@
 /* membership/detector/state.h - the detector's insides, shared by its files only:
  *
  *     detector.c   the doors: create, receive, step, deadline, peers; the pause guard
- *     probing.c    asks: the period, the probe's stages, the judgement, the DEAD now and then
+ *     periods.c    when probes begin: the period, verifications, the DEAD now and then
+ *     probing.c    asks: the stages of any probe, the judgement
  *     answering.c  one handler per message; relaying for others; refuting
  *     reports.c    tells the observer, and keeps what it had no room for */
 #ifndef MEMBERSHIP_DETECTOR_STATE_H
@@ -17,7 +18,10 @@
 
 enum {
     DEAD_PERIODS = 10, /* one DEAD peer is pinged in so many periods */
-    RETRY_PARTS = 10   /* what could not be sent or told is tried again after period / 10 */
+    RETRY_PARTS = 10,  /* what could not be sent or told is tried again after period / 10 */
+    VERIFICATIONS_MAX = 8,
+    PROBES_MAX = 1 + VERIFICATIONS_MAX,
+    PROBES_REMEMBERED = 8 /* bits of outcomes */
 };
 
 /* All by the detector thread. */
@@ -27,7 +31,7 @@ struct detector {
     struct memory *memory;
     struct random random;
     struct peers peers;
-    struct probe probe;
+    struct probe probes[PROBES_MAX]; /* the periodic one first, then the verifications */
     struct relays relays;
     struct local_health health;
     struct detector_counters counters;
@@ -43,6 +47,9 @@ struct detector {
     bool is_unscheduled;      /* the next step picks a random phase for the first period */
     bool is_paused;           /* this turn came too late; the next step deals with it */
     bool is_version_pending;
+    bool is_probes_pending;
+    uint8_t failed_told;
+    uint8_t outcomes; /* of the last periodic probes, a bit each, 1 = failed */
 };
 
 /* 1, 2, ... round; never 0, which says "not sent". */
@@ -62,12 +69,31 @@ void detector_raise_version(struct detector *detector, uint32_t heard);
 void detector_refute(struct detector *detector, uint32_t heard);
 uint64_t detector_retry_ns(const struct detector *detector);
 
+/* periods.c */
+void periods_step(struct detector *detector, struct outbox *outbox);
+uint64_t periods_deadline(const struct detector *detector);
+bool periods_have_verification_asked(const struct detector *detector);
+
 /* probing.c */
+uint64_t probing_period(const struct detector *detector); /* stretched by local health */
+uint64_t probing_direct_timeout(const struct detector *detector, const struct peer *peer);
+/* Begins a probe with its first ping. */
+void probing_begin(struct detector *detector, struct probe *probe,
+                   const struct probe_target *target, uint64_t end_ns, struct outbox *outbox);
+/* Carries on and judges what is under way. */
 void probing_step(struct detector *detector, uint64_t horizon_ns, struct outbox *outbox);
+/* The probe whose question this number, about this incarnation, answers; NULL: none. */
+struct probe *probing_answered(struct detector *detector, uint32_t sequence, uint64_t name_hash,
+                               uint64_t generation);
 /* The probe's question is settled: the target answered, or is another incarnation. */
-void probing_settled(struct detector *detector);
-/* The peer in this slot is not what it was: its probe means nothing any more. */
+void probing_settled(struct detector *detector, struct probe *probe);
+bool probing_is_under_way(const struct detector *detector, uint32_t slot);
+/* The peer in this slot is not what it was: its probes mean nothing any more. */
 void probing_peer_changed(struct detector *detector, uint32_t slot);
+/* Without a word, all of them. */
+void probing_end_all(struct detector *detector);
+/* Of all probes, TIME_NEVER when none is under way. */
+uint64_t probing_deadline(const struct detector *detector);
 
 /* answering.c */
 void answering_receive(struct detector *detector, const struct probe_message *message,
@@ -80,6 +106,8 @@ void report_alive(struct detector *detector, struct peer *peer, uint64_t generat
                   uint32_t version);
 void report_not_me(struct detector *detector, struct peer *peer);
 void report_version(struct detector *detector);
+/* How a periodic probe ended. */
+void report_outcome(struct detector *detector, bool has_failed);
 void reports_retell(struct detector *detector);
 
 #endif

@@ -27,6 +27,10 @@ static bool on_self_version(void *context, uint64_t generation, uint32_t version
     return tell(context, ROLE_SELF_VERSION, 0, generation, version);
 }
 
+static bool on_probes(void *context, uint32_t failed_of_last_8) {
+    return tell(context, ROLE_PROBES, 0, 0, failed_of_last_8);
+}
+
 static void on_peer_fingerprint(void *context, uint32_t slot, uint64_t fingerprint,
                                 uint64_t age_ns) {
     struct detector_node *node = context;
@@ -60,6 +64,7 @@ struct detector_node *detector_node_create(const struct detector_settings *setti
         .on_peer_alive = on_peer_alive,
         .on_not_me = on_not_me,
         .on_self_version = on_self_version,
+        .on_probes = on_probes,
         .on_peer_fingerprint = on_peer_fingerprint,
         .on_contact = on_contact,
     };
@@ -91,6 +96,10 @@ void detector_node_message(struct detector_node *node, const struct role_message
     case ROLE_ACCUSED:
         detector_accused(detector, message->as.incarnation.generation,
                          message->as.incarnation.version);
+        break;
+    case ROLE_VERIFY:
+        detector_verify(detector, message->as.incarnation.slot, message->as.incarnation.generation,
+                        message->as.incarnation.version);
         break;
     case ROLE_GENERATION:
         detector_generation_set(detector, message->as.incarnation.generation);

@@ -178,6 +178,8 @@ void gossip_node_message(struct gossip_node *node, const struct role_message *me
                                     message->as.fingerprint.fingerprint,
                                     message->as.fingerprint.time_ns, now_ns);
         break;
+    case ROLE_PROBES:
+        break; /* the rule of the freeze reads it */
     case ROLE_SCRIPT_DONE:
         membership_script_done(membership, message->as.token);
         break;

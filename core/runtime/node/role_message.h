@@ -1,11 +1,14 @@
 /* core/runtime/node/role_message.h - what the three roles tell each other: one cache line, by
  * value.
  *
- *     io -> gossip, detector      PACKET, HORIZON; to gossip also SCRIPT_DONE, STREAM_ENDED,
- * ATTACHED, DETACHED gossip, detector -> io      SEND, FLUSH; from gossip also STREAM_REQUEST,
- * STREAM_ANSWER; from the detector also ATTACH, DETACH gossip -> detector          PEER_SET,
- * PEER_REMOVE, ACCUSED, GENERATION, FINGERPRINT, ATTACH, DETACH detector -> gossip PROBE_FAILED,
- * PEER_ALIVE, NOT_ME, SELF_VERSION, PEER_FINGERPRINT
+ *     io -> both           PACKET, HORIZON
+ *     io -> gossip         SCRIPT_DONE, STREAM_ENDED, ATTACHED, DETACHED
+ *     both -> io           SEND, FLUSH
+ *     gossip -> io         STREAM_REQUEST, STREAM_ANSWER
+ *     detector -> io       ATTACH, DETACH
+ *     gossip -> detector   PEER_SET, PEER_REMOVE, ACCUSED, GENERATION, FINGERPRINT, VERIFY, ATTACH,
+ *                          DETACH
+ *     detector -> gossip   PROBE_FAILED, PEER_ALIVE, NOT_ME, SELF_VERSION, PEER_FINGERPRINT, PROBES
  *
  * ATTACH and DETACH go round: gossip -> detector -> io -> gossip, so that nobody hears of a node
  * that the next one does not know yet. */
@@ -41,6 +44,8 @@ enum role_message_kind {
     ROLE_NOT_ME,
     ROLE_SELF_VERSION,
     ROLE_PEER_FINGERPRINT,
+    ROLE_VERIFY,
+    ROLE_PROBES,
 };
 
 struct role_message {
@@ -74,7 +79,8 @@ struct role_message {
             uint32_t slot;
             uint32_t version;
             uint64_t generation;
-        } incarnation; /* ACCUSED, GENERATION, PROBE_FAILED, PEER_ALIVE, NOT_ME, SELF_VERSION */
+        } incarnation; /* ACCUSED, GENERATION, VERIFY, PROBE_FAILED, PEER_ALIVE, NOT_ME,
+                          SELF_VERSION; PROBES: version = failed of the last 8 */
         struct {
             uint32_t slot;
             uint64_t fingerprint;

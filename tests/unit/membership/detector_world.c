@@ -115,6 +115,18 @@ static bool on_self_version(void *context, uint64_t generation, uint32_t version
     return true;
 }
 
+static bool on_probes(void *context, uint32_t failed_of_last_8) {
+    struct world_node *node = context;
+    if (!take(node)) {
+        return false;
+    }
+    cr_assert_leq(failed_of_last_8, 8);
+    cr_assert_neq(failed_of_last_8, node->probes_failed_of_8, "told when it changes");
+    node->probes_failed_of_8 = failed_of_last_8;
+    node->probes_told++;
+    return true;
+}
+
 static void on_peer_fingerprint(void *context, uint32_t slot, uint64_t fingerprint,
                                 uint64_t age_ns) {
     struct world_node *node = context;
@@ -147,6 +159,7 @@ static void start(struct world_node *node) {
                                          .on_peer_alive = on_peer_alive,
                                          .on_not_me = on_not_me,
                                          .on_self_version = on_self_version,
+                                         .on_probes = on_probes,
                                          .on_peer_fingerprint = on_peer_fingerprint,
                                          .on_contact = on_contact};
     node->detector = detector_create(&settings, &observer, &world.memory, world.now_ns);

@@ -53,6 +53,7 @@ struct world_node {
     uint32_t rtt_us[WORLD_NODES_MAX + 1];
     uint64_t failed_ns, last_generation, fingerprint, fingerprint_age_ns;
     uint32_t last_version, alive_version, self_versions, self_version, refusals;
+    uint32_t probes_failed_of_8, probes_told;
 };
 
 struct world {

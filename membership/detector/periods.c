@@ -1,0 +1,123 @@
+/* membership/detector/periods.c - when probes begin: one in each period, and the verifications of
+ * suspects that gossip asks for. A member in doubt is asked again by others at once; what takes
+ * SWIM a round of the list takes these some round trips. */
+#include "membership/detector/state.h"
+
+#include "core/base/clock.h"
+#include "henge/members.h"
+
+enum {
+    /* One who is unwell itself is no good witness. */
+    VERIFY_HEALTH_MAX = 1,
+    /* The indirect way of a verification, in direct timeouts: the helpers' nacks leave at 0.8 of
+     * it, and the last fifth is their way back. */
+    VERIFY_INDIRECT_TIMEOUTS = 5
+};
+
+/* So that they hear that they are held dead, and refute. Silence is no news. */
+static void ping_dead(struct detector *detector, struct outbox *outbox) {
+    if (detector->periods_to_dead > 1) {
+        detector->periods_to_dead--;
+        return;
+    }
+    uint32_t slot = rotation_next(&detector->peers.dead, &detector->random);
+    detector->periods_to_dead = DEAD_PERIODS;
+    if (slot != ROTATION_NONE) {
+        (void)detector_send_ping(detector, outbox, peers_at(&detector->peers, slot),
+                                 detector_next_sequence(detector), NULL);
+    }
+}
+
+static void begin_period(struct detector *detector, struct outbox *outbox) {
+    struct peers *peers = &detector->peers;
+    if (peers->probed.count == 0) {
+        /* Only DEAD ones are left, if any: nothing to do in the periods between. */
+        detector->periods_to_dead = 1;
+        ping_dead(detector, outbox);
+        detector->next_period_ns =
+            peers->dead.count == 0 ? TIME_NEVER
+                                   : detector->now_ns + DEAD_PERIODS * detector->settings.period_ns;
+        return;
+    }
+    uint32_t slot = rotation_next(&peers->probed, &detector->random);
+    const struct peer *peer = peers_at(peers, slot);
+    struct probe_target target = {.slot = slot,
+                                  .name_hash = peer->name_hash,
+                                  .generation = peer->generation,
+                                  .version = peer->version};
+    detector->next_period_ns = detector->now_ns + probing_period(detector);
+    probing_begin(detector, &detector->probes[0], &target, detector->next_period_ns, outbox);
+    ping_dead(detector, outbox);
+}
+
+/* A random phase: nodes that were started, or woken, together must not probe in step. */
+static void schedule(struct detector *detector) {
+    detector->is_unscheduled = false;
+    detector->next_period_ns =
+        detector->now_ns + random_below(&detector->random, detector->settings.period_ns);
+}
+
+void detector_verify(struct detector *detector, uint32_t slot, uint64_t generation,
+                     uint32_t version) {
+    const struct peer *peer = peers_at(&detector->peers, slot);
+    struct probe *free = NULL;
+    for (uint32_t i = PROBES_MAX - 1; i > 0; i--) {
+        free = detector->probes[i].stage == PROBE_IDLE ? &detector->probes[i] : free;
+    }
+    if (free == NULL || peer == NULL || !peers_is_probed(peer->status) ||
+        peer->generation != generation || peer->version > version ||
+        probing_is_under_way(detector, slot)) {
+        detector->counters.verifications_dropped++;
+        return;
+    }
+    struct probe_target target = {
+        .slot = slot, .name_hash = peer->name_hash, .generation = generation, .version = version};
+    probe_ask(free, &target);
+}
+
+static void begin_verification(struct detector *detector, struct probe *probe,
+                               struct outbox *outbox) {
+    const struct peer *peer = peers_at(&detector->peers, probe->slot);
+    if (detector->health.score > VERIFY_HEALTH_MAX || peer->version > probe->version) {
+        detector->counters.verifications_dropped++;
+        probe_end(probe);
+        return;
+    }
+    uint64_t length_ns = (1 + VERIFY_INDIRECT_TIMEOUTS) * probing_direct_timeout(detector, peer);
+    uint64_t period_ns = probing_period(detector);
+    struct probe_target target = probe_target(probe);
+    probing_begin(detector, probe, &target,
+                  detector->now_ns + (length_ns < period_ns ? length_ns : period_ns), outbox);
+}
+
+bool periods_have_verification_asked(const struct detector *detector) {
+    for (uint32_t i = 1; i < PROBES_MAX; i++) {
+        if (detector->probes[i].stage == PROBE_ASKED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t periods_deadline(const struct detector *detector) {
+    const struct peers *peers = &detector->peers;
+    if (detector->is_unscheduled) {
+        return peers->probed.count + peers->dead.count > 0 ? detector->now_ns : TIME_NEVER;
+    }
+    return detector->probes[0].stage == PROBE_IDLE ? detector->next_period_ns : TIME_NEVER;
+}
+
+void periods_step(struct detector *detector, struct outbox *outbox) {
+    const struct peers *peers = &detector->peers;
+    if (detector->is_unscheduled && peers->probed.count + peers->dead.count > 0) {
+        schedule(detector);
+    }
+    if (detector->probes[0].stage == PROBE_IDLE && detector->next_period_ns <= detector->now_ns) {
+        begin_period(detector, outbox);
+    }
+    for (uint32_t i = 1; i < PROBES_MAX; i++) {
+        if (detector->probes[i].stage == PROBE_ASKED) {
+            begin_verification(detector, &detector->probes[i], outbox);
+        }
+    }
+}
