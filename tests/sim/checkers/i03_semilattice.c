@@ -139,13 +139,13 @@ static void listen(const struct semilattice *own, struct membership *membership,
     }
 }
 
-/* Order-free, over all that merging decides. Slots differ, accusers beyond k depend on the order.
- */
+/* Order-free, over all that merging decides about those who live. Slots differ; accusers beyond k
+ * depend on the order; of the dead, a table's entry and a tombstone say the same. */
 static uint64_t belief_of(const struct membership *membership) {
     uint64_t sum = 0;
     for (uint32_t slot = 1; slot < membership_slots(membership); slot++) {
         const struct member *member = membership_member(membership, slot);
-        if (member->record == NULL)
+        if (member->record == NULL || member->status >= HENGE_DEAD)
             continue;
         uint64_t liveness = hash64_pair(member->generation,
                                         (uint64_t)member->version << 8 | (uint64_t)member->status);

@@ -100,8 +100,7 @@ static bool do_all_agree(const struct watch *watch, const struct agreement *own,
     return size == watch->up_count;
 }
 
-static void on_step(struct watch *watch, void *state, uint32_t host) {
-    struct agreement *own = state;
+static void look(struct watch *watch, struct agreement *own, uint32_t host) {
     const struct host_facts *facts = &watch->hosts[host];
     if (!facts->is_up || facts->is_leaving) {
         uncount(own, host);
@@ -120,6 +119,10 @@ static void on_step(struct watch *watch, void *state, uint32_t host) {
         counts->converged_after_ns == WATCH_NEVER)
         counts->converged_after_ns =
             watch->now_ns > watch->healed_ns ? watch->now_ns - watch->healed_ns : 0;
+}
+
+static void on_step(struct watch *watch, void *state, uint32_t host) {
+    look(watch, state, host);
 }
 
 static void on_boot(struct watch *watch, void *state, uint32_t host, bool is_end) {
@@ -182,7 +185,16 @@ static void judge_exchange(struct watch *watch, const struct agreement *own) {
                      (unsigned long long)limit);
 }
 
+static void look_at_any(struct watch *watch, struct agreement *own) {
+    uint32_t host = 0;
+    while (host + 1 < watch->hosts_count &&
+           (!watch->hosts[host].is_up || watch->hosts[host].is_leaving))
+        host++;
+    look(watch, own, host);
+}
+
 static void judge(struct watch *watch, struct agreement *own) {
+    look_at_any(watch, own); /* who is alone has no turns */
     bool is_over = watch->now_ns > own->since_ns + agreement_bound_ns(watch);
     bool is_agreed = own->agreed_ns != 0 && own->agreed_ns >= own->since_ns;
     if (is_agreed)

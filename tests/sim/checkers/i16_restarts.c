@@ -3,14 +3,16 @@
  * bound, and its old incarnation is gone at once.
  *
  * The time runs from when it has joined (knows of others), and while no fault is under way. A host
- * that is started for the first time is held to the same. */
+ * that is started for the first time is held to the same. Many at once share the token buckets:
+ * each further boot in flight is allowed its share of a period. */
 #include "tests/sim/checkers/checker.h"
 #include <stdlib.h>
 
-enum { SLACK_PERIODS = 2 };
+enum { SLACK_PERIODS = 2, BOOTS_PER_PERIOD = 32 };
 
 struct restarts {
     uint32_t *boots_checked; /* by host: the boot that was judged last */
+    uint32_t in_flight;      /* joined, and not judged yet */
 };
 
 static bool init(struct watch *watch, void *state) {
@@ -53,7 +55,9 @@ static void on_sample(struct watch *watch, void *state) {
     struct restarts *own = state;
     if (watch->calm_ns == WATCH_NEVER || watch_is_heavy(watch))
         return;
-    uint64_t bound_ns = watch->dissemination_ns + SLACK_PERIODS * watch->period_ns;
+    uint64_t bound_ns = watch->dissemination_ns + SLACK_PERIODS * watch->period_ns +
+                        own->in_flight * watch->period_ns / BOOTS_PER_PERIOD;
+    own->in_flight = 0;
     for (uint32_t subject = 0; subject < watch->hosts_count; subject++) {
         const struct host_facts *facts = &watch->hosts[subject];
         if (!facts->is_up || facts->is_leaving || own->boots_checked[subject] == facts->boots ||
@@ -63,8 +67,10 @@ static void on_sample(struct watch *watch, void *state) {
             facts->joined_ns > facts->raised_ns ? facts->joined_ns : facts->raised_ns;
         if (watch->calm_ns > since_ns)
             since_ns = watch->calm_ns;
-        if (watch->now_ns < since_ns + bound_ns)
+        if (watch->now_ns < since_ns + bound_ns) {
+            own->in_flight++;
             continue;
+        }
         own->boots_checked[subject] = facts->boots;
         /* After faults there is healing to be done first, which is I13's and I14's. */
         if (watch->calm_ns + watch->settle_ns < since_ns || watch->calm_ns == 0)
