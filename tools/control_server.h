@@ -21,6 +21,7 @@
  *     leave     [timeout_ms]
  *     set-meta  pairs {"key":"value" or null to remove}
  *     set-weight weight 0..100
+ *     evict     name
  *     drain
  *     activate
  *

@@ -17,6 +17,7 @@ static const struct henge_verb verbs[] = {
     {"leave", "", "leave the cluster; the daemon runs on", henge_verb_leave},
     {"set-meta", "KEY=VALUE...", "change metadata; KEY= removes", henge_verb_set_metadata},
     {"set-weight", "N", "change the node's weight on the ring", henge_verb_set_weight},
+    {"evict", "NAME", "end another member's present life", henge_verb_evict},
     {"drain", "", "announce that this node is about to go", henge_verb_drain},
     {"activate", "", "take that back", henge_verb_activate},
     {"keygen", "", "print a fresh key file", henge_verb_keygen},

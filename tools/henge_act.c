@@ -1,4 +1,4 @@
-/* henge_act.c - the verbs that change something: join, leave, set-meta, set-weight, drain,
+/* henge_act.c - the verbs that change something: join, leave, set-meta, set-weight, evict, drain,
  * activate; and keygen. */
 #include "tools/henge_command.h"
 #include "tools/json_tools.h"
@@ -16,8 +16,9 @@ enum { ACT_TIMEOUT_MS = 90000, WEIGHT_MAX = 100 };
 
 struct act_options {
     struct henge_common *common;
-    json_t *list; /* join: addresses; set-meta: pairs */
-    long weight;  /* -1: not said */
+    json_t *list;     /* join: addresses; set-meta: pairs */
+    const char *name; /* evict */
+    long weight;      /* -1: not said */
     long timeout_s;
     bool takes_nothing;
 };
@@ -157,6 +158,48 @@ int henge_verb_set_weight(struct henge_common *common, int argc, char **argv) {
     json_t *request = json_object();
     json_put_u64(request, "weight", (uint64_t)options.weight);
     return act(common, &options, request, "set-weight", "has a new weight");
+}
+
+static error_t evict_parse(int key, char *argument, struct argp_state *state) {
+    struct act_options *options = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = options->common;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (options->name != NULL) {
+            argp_error(state, "one member only");
+        }
+        options->name = argument;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which member?");
+        return EINVAL;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int henge_verb_evict(struct henge_common *common, int argc, char **argv) {
+    static const struct argp argp = {
+        .parser = evict_parse,
+        .args_doc = "NAME",
+        .doc =
+            "Ends the present life of another member, dead or alive: all take it out at once. One "
+            "that lives falls silent, until `henge join` brings it back as a new generation.",
+        .children = henge_common_child};
+    struct act_options options = {.common = common, .weight = -1};
+    henge_verb_parse(&argp, argc, argv, &options);
+    json_t *name = json_string(options.name);
+    if (name == NULL) {
+        (void)henge_fail("the name is not UTF-8");
+        return HENGE_EXIT_USAGE;
+    }
+    json_t *request = json_object();
+    json_put(request, "name", name);
+    char text[128];
+    snprintf(text, sizeof(text), "has evicted %.63s", options.name);
+    return act(common, &options, request, "evict", text);
 }
 
 int henge_verb_drain(struct henge_common *common, int argc, char **argv) {

@@ -56,6 +56,7 @@ int henge_verb_join(struct henge_common *common, int argc, char **argv);
 int henge_verb_leave(struct henge_common *common, int argc, char **argv);
 int henge_verb_set_metadata(struct henge_common *common, int argc, char **argv);
 int henge_verb_set_weight(struct henge_common *common, int argc, char **argv);
+int henge_verb_evict(struct henge_common *common, int argc, char **argv);
 int henge_verb_drain(struct henge_common *common, int argc, char **argv);
 int henge_verb_activate(struct henge_common *common, int argc, char **argv);
 int henge_verb_keygen(struct henge_common *common, int argc, char **argv);

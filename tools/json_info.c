@@ -43,6 +43,8 @@ static const struct counter counters_64[] = {
     COUNTER(syncs_started),
     COUNTER(syncs_records_received),
     COUNTER(updates_refused),
+    COUNTER(evictions),
+    COUNTER(leaves_refused),
     COUNTER(events_lost),
     COUNTER(views_published),
     COUNTER(views_reclaimed),

@@ -107,6 +107,20 @@ static json_t *job_activate(struct henge_node *node, const json_t *request) {
     return status == HENGE_OK ? done(node) : failed("activate", status);
 }
 
+static json_t *job_evict(struct henge_node *node, const json_t *request) {
+    const char *name = json_text(request, "name", "");
+    enum henge_status status = henge_node_evict(node, name);
+    if (status == HENGE_NOT_FOUND) {
+        return control_error(henge_status_text(status), "there is no member \"%.64s\" to evict",
+                             name);
+    }
+    if (status == HENGE_INVALID) {
+        return control_error(henge_status_text(status),
+                             "\"%.64s\" cannot be evicted here: no name, or this node's own", name);
+    }
+    return status == HENGE_OK ? done(node) : failed("evict", status);
+}
+
 static const struct job {
     const char *verb;
     json_t *(*run)(struct henge_node *node, const json_t *request);
@@ -114,6 +128,7 @@ static const struct job {
             {"leave", job_leave},
             {"set-meta", job_set_metadata},
             {"set-weight", job_set_weight},
+            {"evict", job_evict},
             {"drain", job_drain},
             {"activate", job_activate}};
 

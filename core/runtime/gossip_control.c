@@ -9,6 +9,7 @@
 #include "core/runtime/node/own_record.h"
 #include "core/runtime/node_internal.h"
 #include "core/runtime/subscriptions.h"
+#include <string.h>
 
 /* Passes ATTACH or DETACH to the next in the round. */
 static bool start_round(struct gossip_role *role, struct henge_node *node, uint8_t kind) {
@@ -135,6 +136,23 @@ static enum henge_status set_payload(struct gossip_role *role, struct henge_node
     return status;
 }
 
+static void evict(struct gossip_role *role, struct henge_node *node, uint64_t now_ns) {
+    struct control *control = &node->control;
+    struct membership *membership = node->gossip->membership;
+    enum henge_status status = HENGE_NOT_FOUND;
+    for (uint32_t slot = 1; slot < membership_slots(membership); slot++) {
+        const struct member *member = membership_member(membership, slot);
+        if (member->record && strcmp(member->record->name, control->key) == 0) {
+            bool has_ended = membership_evict(membership, slot, now_ns);
+            status = has_ended ? HENGE_OK : HENGE_NOT_FOUND;
+            break;
+        }
+    }
+    desk_touch(&role->desk, node->id);
+    gossip_node_publish_members(node->gossip, now_ns);
+    control_finish(control, status);
+}
+
 static void maintain(struct henge_node *node) {
     struct control *control = &node->control;
     struct membership *membership = node->gossip->membership;
@@ -178,6 +196,9 @@ static bool control_step(struct gossip_role *role, struct henge_node *node, uint
         return join(role, node, now_ns);
     case CONTROL_LEAVE:
         return leave(role, node, now_ns);
+    case CONTROL_EVICT:
+        evict(role, node, now_ns);
+        return true;
     case CONTROL_MAINTAIN:
         maintain(node);
         return true;

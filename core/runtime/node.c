@@ -325,6 +325,19 @@ enum henge_status henge_node_set_ring_state(struct henge_node *node, enum henge_
     return control_run(node, TIME_NEVER);
 }
 
+enum henge_status henge_node_evict(struct henge_node *node, const char *name) {
+    struct control *control = &node->control;
+    if (!name || strlen(name) >= HENGE_NAME_BYTES || strcmp(name, node->config.name) == 0) {
+        return HENGE_INVALID;
+    }
+    enum henge_status status = control_enter(node, CONTROL_EVICT);
+    if (status != HENGE_OK) {
+        return status;
+    }
+    snprintf(control->key, sizeof(control->key), "%s", name);
+    return control_run(node, TIME_NEVER);
+}
+
 const char *henge_node_name(const struct henge_node *node) {
     return node->config.name;
 }

@@ -58,6 +58,8 @@ static const struct metric {
     COUNTER(gossip_updates_sent, "Membership updates sent."),
     COUNTER(gossip_updates_received, "Membership updates received."),
     COUNTER(gossip_updates_news, "Membership updates that were news."),
+    COUNTER(evictions, "Evictions ordered on this node."),
+    COUNTER(leaves_refused, "Leaves without their owner's proof."),
     COUNTER(syncs_started, "Repairs by difference started."),
     COUNTER(syncs_records_received, "Records received by repair or snapshot."),
     COUNTER(updates_refused, "Updates refused by a limit."),

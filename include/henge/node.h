@@ -61,6 +61,13 @@ HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_node_set_weight(struct hen
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
 henge_node_set_ring_state(struct henge_node *node, enum henge_ring_state state);
 
+/* An operator's verdict: the present life of this member has ended, whatever it says. All members
+ * take it out; if it lives it falls silent, until it is told to join, as a new generation.
+ * HENGE_NOT_FOUND: no member that is ALIVE, SUSPECT or DEAD has this name. HENGE_INVALID: it is
+ * this node's own; leave instead. [may block, about a millisecond] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_node_evict(struct henge_node *node,
+                                                                 const char *name);
+
 /* What a node needs now and then and its threads must not do, as it blocks: seeds of the config
  * that are host names are resolved again (at most once a minute), and the files in data_dir are
  * brought up to date (at most every two seconds, if something has changed): the generation, and up

@@ -46,6 +46,8 @@ struct henge_stats {
     uint64_t gossip_updates_sent, gossip_updates_received, gossip_updates_news;
     uint64_t syncs_started, syncs_records_received;
     uint64_t updates_refused; /* table or metadata limits */
+    uint64_t evictions;       /* ordered on this node */
+    uint64_t leaves_refused;  /* said by others than their owner */
     uint64_t events_lost;
 
     /* the runtime */

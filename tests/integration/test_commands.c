@@ -59,6 +59,8 @@ Test(commands, henge_names_what_is_wrong) {
         {"henge set-weight 101", 2, "101"},
         {"henge set-weight", 2, "missing"},
         {"henge set-meta pair", 2, "pair"},
+        {"henge evict", 2, "which member?"},
+        {"henge evict a b", 2, "one member"},
         {"henge join here", 2, "here"},
         {"henge leave --timeout 0", 2, "--timeout"},
         {"henge cluster", 2, "which verb?"},
@@ -142,7 +144,7 @@ Test(commands, every_verb_has_help) {
         "members",      "info",          "lookup",       "ring",           "events",
         "join",         "leave",         "set-meta",     "set-weight",     "keygen",
         "cluster",      "cluster up",    "cluster down", "cluster status", "cluster kill",
-        "cluster stop", "cluster start", "drain",        "activate",
+        "cluster stop", "cluster start", "drain",        "activate",       "evict",
     };
     static char all[1 << 16];
     char usage[64];

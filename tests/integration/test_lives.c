@@ -71,3 +71,38 @@ Test(lives, a_cluster_that_restarts_without_seeds_finds_itself) {
     cr_assert(wait_line("grep -sc : $D/n3.peers", "2\n"), "and replaced");
     end();
 }
+
+static int act(const struct daemon *daemon, const char *words) {
+    char line[512];
+    snprintf(line, sizeof(line), "timeout 60 $HENGE_BIN/henge -s $D/%.63s.sock %s 2>&1",
+             daemon->name, words);
+    return daemon_run(line, output, sizeof(output));
+}
+
+Test(lives, an_evicted_one_is_silent_until_it_is_told_to_join) {
+    char words[128];
+    cr_assert(daemons_cluster(daemons, THREE, directory, NULL));
+    uint64_t generation = daemon_number_of(&daemons[0], "n3", "generation");
+    cr_assert_eq(act(&daemons[0], "evict n1"), 1, "not oneself: %s", output);
+    cr_assert_eq(act(&daemons[0], "evict n4"), 1, "nobody: %s", output);
+    cr_assert_eq(act(&daemons[0], "evict n3"), 0, "%s", output);
+    cr_assert(strstr(output, "n1 has evicted n3"), "%s", output);
+    for (int index = 0; index < 2; index++) {
+        cr_assert(daemon_wait_status(&daemons[index], "n3", "LEFT"));
+    }
+    daemon_sleep_ms(2000); /* ten periods of probes and gossip */
+    for (int index = 0; index < 2; index++) {
+        cr_assert_str_eq(daemon_status_of(&daemons[index], "n3"), "LEFT", "it stays out");
+        cr_assert_eq(daemon_events_count(&daemons[index], "member-evicted", "n3"), 1);
+        cr_assert_eq(daemon_events_count(&daemons[index], "member-suspected", "n3"), 0);
+    }
+    cr_assert_eq(act(&daemons[0], "evict n3"), 1, "it has gone: %s", output);
+    snprintf(words, sizeof(words), "join %.63s", daemons[0].address);
+    cr_assert_eq(act(&daemons[2], words), 0, "%s", output);
+    for (int index = 0; index < 2; index++) {
+        cr_assert(daemon_wait_status(&daemons[index], "n3", "ALIVE"));
+        cr_assert_gt(daemon_number_of(&daemons[index], "n3", "generation"), generation);
+    }
+    cr_assert(daemons_wait_agreement(daemons, THREE));
+    end();
+}

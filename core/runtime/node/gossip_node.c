@@ -219,6 +219,8 @@ static void count(struct gossip_node *node) {
     counter_set(&out->updates_refused, in.updates_refused);
     counter_set(&out->syncs_started, in.syncs_started);
     counter_set(&out->records_received, in.records_received);
+    counter_set(&out->evictions, in.evictions);
+    counter_set(&out->leaves_refused, in.leaves_refused);
 }
 
 void gossip_node_step(struct gossip_node *node, uint64_t now_ns, uint64_t horizon_ns,

@@ -197,6 +197,12 @@ enum henge_status henge_node_maintain(struct henge_node *node) {
     return (enum henge_status)atomic_load(&fake.set_status);
 }
 
+enum henge_status henge_node_evict(struct henge_node *node, const char *name) {
+    (void)node;
+    atomic_fetch_add(&fake.evictions, strcmp(name, "n2") == 0);
+    return (enum henge_status)atomic_load(&fake.set_status);
+}
+
 enum henge_status henge_node_set_ring_state(struct henge_node *node, enum henge_ring_state state) {
     (void)node;
     atomic_store(&fake.ring_state, (unsigned)state);

@@ -19,7 +19,8 @@ struct fake_library {
 
     /* Control calls: what they answer, and how often they were made. */
     _Atomic int join_status, leave_status, set_status;
-    _Atomic unsigned joins, seeded_joins, leaves, sets, weight, removed, ring_state, upkeeps;
+    _Atomic unsigned joins, seeded_joins, leaves, sets, weight, removed, ring_state, upkeeps,
+        evictions;
     _Atomic unsigned is_joined;
     _Atomic unsigned hold_ms; /* each control call takes so long */
 };

@@ -156,6 +156,8 @@ Test(json, info_has_the_documented_keys_and_every_counter) {
                                        "packets_malformed",
                                        "accusations",
                                        "verdicts",
+                                       "evictions",
+                                       "leaves_refused",
                                        "refutations",
                                        "pauses",
                                        "views_published",

@@ -65,6 +65,8 @@ Test(worker, each_verb_makes_its_call) {
     cr_expect_eq(fake.weight, 7);
     cr_expect_eq(fake.sets, 2);
     cr_expect_eq(fake.removed, 1);
+    expect_call(worker, "{\"verb\":\"evict\",\"name\":\"n2\"}", NULL);
+    cr_expect_eq(fake.evictions, 1);
     expect_call(worker, "{\"verb\":\"drain\"}", NULL);
     cr_expect_eq(fake.ring_state, HENGE_RING_DRAINING);
     expect_call(worker, "{\"verb\":\"activate\"}", NULL);
@@ -90,6 +92,10 @@ Test(worker, what_the_library_refuses_is_told) {
     fake.set_status = HENGE_FULL;
     expect_call(worker, "{\"verb\":\"join\",\"addresses\":[\"a:1\"]}", "goes on trying");
     expect_call(worker, "{\"verb\":\"set-meta\",\"pairs\":{\"a\":\"1\"}}", "set-meta a: full");
+    fake.set_status = HENGE_NOT_FOUND;
+    expect_call(worker, "{\"verb\":\"evict\",\"name\":\"n2\"}", "no member \"n2\"");
+    fake.set_status = HENGE_INVALID;
+    expect_call(worker, "{\"verb\":\"evict\",\"name\":\"n1\"}", "own");
     (void)worker_stop(worker);
 }
 
