@@ -11,7 +11,6 @@ enum {
     /* Suspicion: the first accuser and up to three confirmations (Lifeguard's k). */
     CONFIRMATIONS_MAX = 3,
     ACCUSERS_MAX = CONFIRMATIONS_MAX + 1,
-    OWN_ACCUSATIONS_PER_PERIOD = 2,
 
     /* Gossip. No update is sent more often than TRANSMISSIONS_MAX - 1 times (gossip_bound.c: 20.6
      * at fanout 16). */
@@ -33,6 +32,7 @@ enum {
     /* Sync. */
     SYNC_BUCKETS = 64,
     SYNC_PERIODS_RANDOM = 30,
+    SYNC_FULL_MEMBERS = 32,
     RECORDS_DATAGRAMS_MAX = 4,
     SCRIPTS_MAX = 8,          /* snapshots and repairs being sent over streams */
     PEER_REPORTS_MAX = 64,    /* fingerprints remembered, for agreement */
@@ -52,6 +52,7 @@ enum {
 #define JOIN_RETRY_NS NS_PER_S
 #define CONTACT_ALONE_MAX_NS (10 * NS_PER_S)
 #define SYNC_INTERVAL_NS NS_PER_S
+#define SYNC_FULL_NS (30 * NS_PER_S) /* whole tables, in profiles that do so (memberlist's LAN) */
 #define SCRIPT_SHARED_NS (5 * NS_PER_S)
 #define GENERATION_ADOPT_NS NS_PER_S
 #define RETRY_NS (10 * NS_PER_MS) /* of what the caller had no room for */

@@ -60,7 +60,8 @@ struct membership *membership_create(const struct membership_settings *settings,
     stones = stones > TOMBSTONES_MAX ? TOMBSTONES_MAX : stones;
     bool ok = table_init(&membership->table, memory, settings->members_max, now_ns);
     ok &= tombstones_init(&membership->tombstones, memory, stones, settings->tombstone_ns);
-    suspicions_init(&membership->suspicions, memory);
+    suspicions_init(membership);
+    membership->freeze.heard_ns = now_ns;
     membership->table.is_zone_blind = !membership->settings.profile->is_zone_aware;
     targets_init(&membership->targets);
     gossip_init(membership);
@@ -155,6 +156,8 @@ struct merge_result hear(struct membership *membership, const struct update *upd
     if (result.outcome != MERGE_NEWS)
         return result;
     counters->updates_news++;
+    if (result.slot != NO_SLOT && membership->table.members[result.slot].status == HENGE_SUSPECT)
+        verify_heard(membership, result.slot);
     /* What comes by snapshot or sync others can have the same way. But an accusation has to reach
      * its victim, and one who is back has to be known again by all who buried him. */
     if (origin != MERGE_SYNC || result.is_accusation || result.is_revived)
@@ -216,6 +219,7 @@ void membership_receive(struct membership *membership, const uint8_t *message, s
     if (delivery.head.source_name_hash == membership->name_hash &&
         delivery.head.type != MESSAGE_JOIN)
         return;
+    freeze_heard(membership);
     dispatch(membership, &delivery);
 }
 
@@ -246,8 +250,11 @@ void membership_step(struct membership *membership, uint64_t now_ns, uint64_t ho
                      struct outbox *outbox) {
     membership->now_ns = now_ns;
     bool is_gone = membership->leave.state == LEAVE_DONE;
-    if (!is_gone)
+    if (!is_gone) {
+        (void)freeze_check(membership);
         suspicions_judge(membership, horizon_ns);
+        verify_step(membership);
+    }
     forget_the_dead(membership);
     expire_tombstones(membership);
     scripts_step(&membership->scripts, now_ns);
@@ -273,6 +280,8 @@ uint64_t membership_deadline(const struct membership *membership) {
         leave_deadline(membership),
         membership->departure.tell_ns,
         gossip_deadline(membership),
+        freeze_deadline(membership),
+        verify_deadline(membership),
         is_gone ? TIME_NEVER : suspicions_deadline(&membership->suspicions),
         is_gone ? TIME_NEVER : sync_deadline(membership),
         is_gone ? TIME_NEVER : contact_deadline(membership),

@@ -89,6 +89,11 @@ struct membership_observer {
     bool (*on_accused)(void *context, uint64_t generation, uint32_t version);
     /* This node has a new generation (version 0): joined again, or heard a higher one. */
     void (*on_generation)(void *context, uint64_t generation);
+    /* This suspect is to be probed at once, as the table has it now. False: no room now, is asked
+     * again at the next step. NULL: nothing is verified. */
+    bool (*on_verify)(void *context, uint32_t slot);
+    /* This node takes itself to be cut off, and gives no verdicts for a while; or no longer. */
+    void (*on_partitioned)(void *context, bool begins);
 };
 
 /* NULL: no memory, or self breaks a limit or does not fit into one datagram. */
@@ -123,6 +128,8 @@ void membership_peer_fingerprint(struct membership *membership, uint32_t slot, u
                                  uint64_t age_ns, uint64_t now_ns);
 void membership_self_version(struct membership *membership, uint64_t generation, uint32_t version,
                              uint64_t now_ns);
+/* How many of the last eight probes failed; told whenever it changes. */
+void membership_probes(struct membership *membership, uint32_t failed_of_last_8, uint64_t now_ns);
 
 /* Streams. */
 void membership_script_done(struct membership *membership, uint64_t script_token);
@@ -169,6 +176,8 @@ uint64_t membership_fingerprint(const struct membership *membership);
 uint64_t membership_fingerprint_since(const struct membership *membership);
 /* Are there suspicions that may still end in a verdict? (publication waits for them) */
 bool membership_is_suspecting(const struct membership *membership);
+/* Is this node, as it believes, cut off? */
+bool membership_is_partitioned(const struct membership *membership);
 /* Time in which one update reaches all with probability 1 - 10^-6 at 10 % loss. */
 uint64_t membership_dissemination_bound_ns(const struct membership *membership);
 /* Shortest suspicion time at the present size. */
@@ -179,7 +188,7 @@ void membership_slot_free(struct membership *membership, uint32_t slot);
 
 struct membership_counters {
     uint64_t malformed, misdirected, unknown_type;
-    uint64_t accusations, verdicts;
+    uint64_t accusations, verdicts, verifications;
     uint64_t updates_sent, updates_received, updates_news, updates_refused;
     uint64_t syncs_started, records_received;
     uint64_t evictions, leaves_refused; /* ordered here; without the owner's proof */

@@ -138,16 +138,6 @@ static void change(struct membership *membership, uint32_t slot, bool is_new,
     record_release(membership->store, replaced);
 }
 
-static bool add_accusers(struct membership *membership, uint32_t slot,
-                         const struct update *update) {
-    uint32_t id = membership->table.slots[slot].suspicion;
-    bool is_news = false;
-    for (size_t i = 0; i < update->accusers_count; i++)
-        if (update->accusers[i] != update->name_hash)
-            is_news |= suspicion_add(&membership->suspicions, id, update->accusers[i]);
-    return is_news;
-}
-
 bool merge_is_sane(const struct membership *membership, uint64_t generation) {
     uint64_t elapsed_ms = (membership->now_ns - membership->created_ns) / NS_PER_MS;
     uint64_t clock_ms = membership->settings.wall_ms + elapsed_ms;
@@ -218,7 +208,7 @@ static struct merge_result merge_unknown(struct membership *membership, const st
     tombstones_remove(&membership->tombstones, update->name_hash);
     change(membership, slot, true, &update->liveness, record);
     if (update->liveness.status == HENGE_SUSPECT)
-        (void)add_accusers(membership, slot, update);
+        (void)suspicion_hear(membership, slot, update);
     return (struct merge_result){
         .outcome = MERGE_NEWS, .slot = slot, .is_new = true, .payload_news = true};
 }
@@ -256,7 +246,7 @@ static struct merge_result merge_known(struct membership *membership, uint32_t s
     result.payload_news = payload_compare(&after.payload, &held.payload) != 0;
     if (order <= 0 && !result.payload_news) {
         bool joins = order == 0 && member->status == HENGE_SUSPECT;
-        result.is_confirmation = joins && add_accusers(membership, slot, update);
+        result.is_confirmation = joins && suspicion_hear(membership, slot, update);
         if (result.is_confirmation)
             result.outcome = MERGE_NEWS;
         else
@@ -277,7 +267,7 @@ static struct merge_result merge_known(struct membership *membership, uint32_t s
         departure_note(membership, slot, update);
     change(membership, slot, false, &after.liveness, record);
     if (order >= 0 && after.liveness.status == HENGE_SUSPECT)
-        (void)add_accusers(membership, slot, update);
+        (void)suspicion_hear(membership, slot, update);
     return result;
 }
 

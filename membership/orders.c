@@ -11,6 +11,7 @@ bool membership_wants_horizon(const struct membership *membership) {
 
 void membership_paused(struct membership *membership, uint64_t gap_ns) {
     suspicions_shift(&membership->suspicions, gap_ns);
+    freeze_paused(membership, gap_ns);
 }
 
 /* The member, if it is still the incarnation that the detector speaks of. */
@@ -42,7 +43,10 @@ void membership_probe_failed(struct membership *membership, uint32_t slot, uint6
         membership->table.members[0].status == HENGE_LEFT)
         return;
     bool starts = member->status == HENGE_ALIVE;
-    if (!suspicions_spend(&membership->suspicions, membership->settings.probe_period_ns, now_ns))
+    uint32_t suspicion = membership->table.slots[slot].suspicion;
+    if (!starts && suspicion_has(&membership->suspicions, suspicion, membership->name_hash))
+        return;
+    if (!suspicions_spend(membership, starts))
         return;
     struct merge_result result =
         merge_status(membership, member, version + MUTANT(ACCUSES_AHEAD),
@@ -55,6 +59,7 @@ void membership_probe_failed(struct membership *membership, uint32_t slot, uint6
 void membership_peer_alive(struct membership *membership, uint32_t slot, uint64_t generation,
                            uint32_t version, uint64_t now_ns) {
     membership->now_ns = now_ns;
+    freeze_heard(membership);
     if (slot == 0 || slot >= membership->table.count)
         return;
     const struct member *member = &membership->table.members[slot];
@@ -89,6 +94,7 @@ void membership_not_me(struct membership *membership, uint32_t slot, uint64_t ge
 void membership_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
                                  uint64_t age_ns, uint64_t now_ns) {
     membership->now_ns = now_ns;
+    freeze_heard(membership);
     if (slot == 0 || slot >= membership->table.count ||
         membership->table.members[slot].record == NULL)
         return;
@@ -98,7 +104,19 @@ void membership_peer_fingerprint(struct membership *membership, uint32_t slot, u
 void membership_self_version(struct membership *membership, uint64_t generation, uint32_t version,
                              uint64_t now_ns) {
     membership->now_ns = now_ns;
+    if (generation == membership->table.members[0].generation &&
+        version > membership->table.members[0].version)
+        verify_doubted(membership);
     self_version(membership, generation, version);
+}
+
+void membership_probes(struct membership *membership, uint32_t failed_of_last_8, uint64_t now_ns) {
+    membership->now_ns = now_ns;
+    freeze_probes(membership, failed_of_last_8);
+}
+
+bool membership_is_partitioned(const struct membership *membership) {
+    return membership->freeze.is_cut_off;
 }
 
 void membership_script_done(struct membership *membership, uint64_t script_token) {

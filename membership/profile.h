@@ -16,10 +16,10 @@ struct profile {
     /* Dissemination. */
     bool is_event_driven;  /* news leaves at once and in quick waves; else on ticks only */
     bool is_limit_stepped; /* lambda * ceil(log10(N + 1)) transmissions, not continuous */
-    bool is_sync_full;     /* every 30 s the whole table, both ways, with one random peer; no repair
-                              by fingerprints */
-    bool is_zone_aware;    /* a share of the targets stays in the zone */
-    uint32_t fanout;       /* targets of a wave; 0: as configured */
+    bool is_sync_full;  /* every 30 s (rarer beyond 32 members, as memberlist does) the whole table,
+                           both ways, with one random peer; no repair by fingerprints */
+    bool is_zone_aware; /* a share of the targets stays in the zone */
+    uint32_t fanout;    /* targets of a wave; 0: as configured */
 
     /* Suspicion. */
     uint32_t suspicion_alpha; /* min = alpha * max(1, log10 N) * period; 0: 3 periods or 2D + 1 */

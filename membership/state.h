@@ -6,6 +6,7 @@
 
 #include "membership/contact.h"
 #include "membership/departure.h"
+#include "membership/freeze.h"
 #include "membership/gossip.h"
 #include "membership/join.h"
 #include "membership/leave.h"
@@ -17,6 +18,7 @@
 #include "membership/table.h"
 #include "membership/targets.h"
 #include "membership/tombstones.h"
+#include "membership/verify.h"
 
 struct membership {
     struct membership_settings settings; /* .self is not kept: slot 0 is */
@@ -31,6 +33,8 @@ struct membership {
     struct table table;
     struct tombstones tombstones;
     struct suspicions suspicions;
+    struct freeze freeze;
+    struct verify verify;
     struct targets targets;
     struct gossip gossip;
     struct scripts scripts;

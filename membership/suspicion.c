@@ -16,9 +16,12 @@ uint64_t suspicion_timeout_ns(uint32_t confirmations, uint32_t k, uint64_t min_n
     return timeout < min_ns ? min_ns : timeout;
 }
 
-void suspicions_init(struct suspicions *suspicions, struct memory *memory) {
-    *suspicions =
-        (struct suspicions){.memory = memory, .free_first = NO_SLOT, .next_ns = TIME_NEVER};
+void suspicions_init(struct membership *membership) {
+    bool is_confirmed = membership->settings.profile->is_suspicion_confirmed;
+    membership->suspicions = (struct suspicions){.memory = membership->memory,
+                                                 .free_first = NO_SLOT,
+                                                 .next_ns = TIME_NEVER,
+                                                 .accusers_max = is_confirmed ? ACCUSERS_MAX : 1};
 }
 
 void suspicions_deinit(struct suspicions *suspicions) {
@@ -67,12 +70,19 @@ void suspicion_end(struct suspicions *suspicions, uint32_t id) {
     }
 }
 
-bool suspicion_add(struct suspicions *suspicions, uint32_t id, uint64_t accuser) {
-    struct suspicion *suspicion = &suspicions->entries[id];
+bool suspicion_has(const struct suspicions *suspicions, uint32_t id, uint64_t accuser) {
+    const struct suspicion *suspicion = &suspicions->entries[id];
     for (size_t i = 0; i < suspicion->accusers_count; i++)
         if (suspicion->accusers[i] == accuser)
-            return false;
-    if (suspicion->accusers_count == ACCUSERS_MAX)
+            return true;
+    return false;
+}
+
+bool suspicion_add(struct suspicions *suspicions, uint32_t id, uint64_t accuser) {
+    struct suspicion *suspicion = &suspicions->entries[id];
+    if (suspicion_has(suspicions, id, accuser))
+        return false;
+    if (suspicion->accusers_count >= suspicions->accusers_max)
         return false;
     suspicion->accusers[suspicion->accusers_count++] = accuser;
     suspicions->next_ns = 0;
@@ -86,25 +96,76 @@ void suspicions_shift(struct suspicions *suspicions, uint64_t gap_ns) {
         suspicions->next_ns = 0;
 }
 
-bool suspicions_spend(struct suspicions *suspicions, uint64_t period_ns, uint64_t now_ns) {
-    if (now_ns - suspicions->budget_since_ns >= period_ns) {
-        suspicions->budget_since_ns = now_ns;
-        suspicions->budget_used = 0;
+void suspicions_thaw(struct suspicions *suspicions, uint64_t frozen_ns, uint64_t now_ns) {
+    for (uint32_t id = 0; id < suspicions->reached; id++) {
+        uint64_t from_ns = suspicions->entries[id].started_ns;
+        from_ns = from_ns > frozen_ns ? from_ns : frozen_ns;
+        suspicions->entries[id].started_ns += now_ns > from_ns ? now_ns - from_ns : 0;
     }
-    if (suspicions->budget_used >= OWN_ACCUSATIONS_PER_PERIOD)
-        return false;
-    suspicions->budget_used++;
-    return true;
+    if (suspicions->next_ns != TIME_NEVER)
+        suspicions->next_ns = 0;
 }
 
+uint32_t suspicions_by(const struct suspicions *suspicions, uint64_t accuser) {
+    uint32_t count = 0;
+    for (uint32_t id = 0; id < suspicions->reached; id++) {
+        const struct suspicion *suspicion = &suspicions->entries[id];
+        bool accuses = false;
+        for (size_t i = 0; i < suspicion->accusers_count; i++)
+            accuses |= suspicion->accusers[i] == accuser;
+        count += suspicion->slot != NO_SLOT && accuses;
+    }
+    return count;
+}
+
+bool suspicions_spend(struct membership *membership, bool is_first) {
+    return !membership->settings.profile->is_accuser_weighed ||
+           accuser_budget_spend(&membership->suspicions.own, is_first, ACCUSER_OWN,
+                                membership->settings.probe_period_ns, membership->now_ns);
+}
+
+/* Whoever is heard first of a subject has begun, the others confirm. */
+bool suspicion_hear(struct membership *membership, uint32_t slot, const struct update *update) {
+    struct suspicions *suspicions = &membership->suspicions;
+    uint32_t id = membership->table.slots[slot].suspicion;
+    bool is_weighed = membership->settings.profile->is_accuser_weighed;
+    bool is_news = false;
+    for (size_t i = 0; i < update->accusers_count; i++) {
+        uint64_t accuser = update->accusers[i];
+        bool is_first = suspicions->entries[id].accusers_count == 0;
+        if (accuser == update->name_hash || suspicion_has(suspicions, id, accuser))
+            continue;
+        if (is_weighed && accuser != membership->name_hash &&
+            !accuser_budgets_spend(&suspicions->others, accuser, is_first,
+                                   membership->settings.probe_period_ns, membership->now_ns))
+            continue;
+        is_news |= suspicion_add(suspicions, id, accuser);
+    }
+    return is_news;
+}
+
+/* memberlist scales with the size; henge waits for an accusation to go out and its answer to come
+ * back. */
 uint64_t suspicion_min_ns(const struct membership *membership) {
     uint64_t period = membership->settings.probe_period_ns;
+    uint32_t alpha = membership->settings.profile->suspicion_alpha;
+    if (alpha > 0) {
+        double scale = log10((double)table_size(&membership->table));
+        return (uint64_t)((double)(alpha * period) * (scale < 1 ? 1 : scale));
+    }
     uint64_t spread = 2 * gossip_bound_ns(membership) + period;
     return spread > 3 * period ? spread : 3 * period;
 }
 
+uint64_t suspicion_max_ns(const struct membership *membership) {
+    uint32_t factor = membership->settings.suspicion_max_factor;
+    return suspicion_min_ns(membership) * (factor == 0 ? 1 : factor);
+}
+
 static uint32_t accusers_that_count(const struct membership *membership,
                                     const struct suspicion *suspicion) {
+    if (!membership->settings.profile->is_accuser_weighed)
+        return suspicion->accusers_count > 0 ? suspicion->accusers_count : 1;
     uint32_t count = 0;
     for (size_t i = 0; i < suspicion->accusers_count; i++) {
         uint32_t slot = table_find(&membership->table, suspicion->accusers[i]);
@@ -116,16 +177,16 @@ static uint32_t accusers_that_count(const struct membership *membership,
 
 /* TIME_NEVER when nobody who counts accuses. */
 static uint64_t verdict_time(const struct membership *membership, const struct suspicion *suspicion,
-                             uint64_t min_ns) {
+                             uint64_t min_ns, uint64_t max_ns) {
     uint32_t accusers = accusers_that_count(membership, suspicion);
     if (accusers == 0 || MUTANT(SUSPICION_ENDLESS))
         return TIME_NEVER;
     uint32_t size = table_size(&membership->table);
     uint32_t k = size > 2 ? size - 2 : 0;
     k = k > CONFIRMATIONS_MAX ? CONFIRMATIONS_MAX : k;
-    uint64_t max_ns = min_ns * membership->settings.suspicion_max_factor;
-    return suspicion->started_ns +
-           suspicion_timeout_ns(accusers - 1, k, min_ns, max_ns < min_ns ? min_ns : max_ns);
+    if (!membership->settings.profile->is_suspicion_confirmed)
+        k = 0;
+    return suspicion->started_ns + suspicion_timeout_ns(accusers - 1, k, min_ns, max_ns);
 }
 
 static void declare_dead(struct membership *membership, uint32_t slot) {
@@ -143,14 +204,19 @@ void suspicions_judge(struct membership *membership, uint64_t horizon_ns) {
     struct suspicions *suspicions = &membership->suspicions;
     if (suspicions->next_ns > membership->now_ns && !suspicions->is_horizon_wanted)
         return;
-    uint64_t min_ns = suspicion_min_ns(membership);
+    if (membership->freeze.is_frozen) {
+        suspicions->next_ns = freeze_deadline(membership);
+        suspicions->is_horizon_wanted = false;
+        return;
+    }
+    uint64_t min_ns = suspicion_min_ns(membership), max_ns = suspicion_max_ns(membership);
     uint64_t next_ns = TIME_NEVER;
     bool is_horizon_wanted = false;
     for (uint32_t id = 0; id < suspicions->reached; id++) {
         uint32_t slot = suspicions->entries[id].slot;
         if (slot == NO_SLOT)
             continue;
-        uint64_t due_ns = verdict_time(membership, &suspicions->entries[id], min_ns);
+        uint64_t due_ns = verdict_time(membership, &suspicions->entries[id], min_ns, max_ns);
         if (due_ns > membership->now_ns) {
             next_ns = due_ns < next_ns ? due_ns : next_ns;
         } else if (due_ns > horizon_ns && !MUTANT(WAKES_BLIND)) {

@@ -35,6 +35,8 @@ void sync_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_
                            uint64_t age_ns) {
     const struct table *table = &membership->table;
     report_put(membership, slot, fingerprint, age_ns);
+    if (membership->settings.profile->is_sync_full)
+        return;
     if (fingerprint == table->fingerprint || membership->sync.wanted_slot != NO_SLOT)
         return;
     uint64_t bound_ns = gossip_bound_ns(membership);
@@ -100,6 +102,12 @@ void sync_receive(struct membership *membership, struct delivery *delivery) {
     const struct packet_source *source = delivery->source;
     if (source->stream != 0)
         return;
+    if ((heard.flags & SYNC_IS_FULL) != 0) {
+        (void)pull_by_stream(membership, PULL_FOR_SYNC, &source->address,
+                             delivery->head.source_generation, SNAPSHOT_ALL_BUCKETS,
+                             delivery->outbox);
+        return;
+    }
     if ((heard.flags & SYNC_IS_ANSWER) == 0 &&
         token_bucket_take(&membership->replies, membership->now_ns))
         (void)sync_send(membership, &source->address, delivery->head.source_generation,
@@ -110,10 +118,24 @@ void sync_receive(struct membership *membership, struct delivery *delivery) {
                          delivery->outbox);
 }
 
+/* memberlist's: rarer by steps beyond 32 members, for each costs more. */
+static uint64_t full_interval(const struct membership *membership) {
+    uint32_t size = table_size(&membership->table);
+    uint64_t steps = 1;
+    for (uint64_t reach = SYNC_FULL_MEMBERS; reach < size; reach *= 2)
+        steps++;
+    return (size > SYNC_FULL_MEMBERS ? steps : 1) * SYNC_FULL_NS;
+}
+
 /* A newcomer misses what spreads while its snapshot is on the way, for some of those who hear it
  * have it from a snapshot too and do not pass it on. So the first ones come soon. */
 static uint64_t random_interval(struct membership *membership) {
     struct sync *sync = &membership->sync;
+    if (membership->settings.profile->is_sync_full) {
+        uint64_t interval_ns = full_interval(membership);
+        bool is_first = sync->random_due_ns == TIME_NEVER;
+        return is_first ? random_below(&membership->random, interval_ns) : interval_ns;
+    }
     uint64_t periods = MUTANT(SYNCS_ALWAYS) ? 1 : SYNC_PERIODS_RANDOM;
     uint64_t longest_ns = periods * membership->settings.probe_period_ns;
     uint64_t mean_ns = sync->random_mean_ns * 2;
@@ -130,6 +152,28 @@ static void send_to_member(struct membership *membership, uint32_t slot, struct 
     (void)sync_send(membership, &member->record->address, 0, 0, outbox);
 }
 
+static void sync_full(struct membership *membership, struct outbox *outbox) {
+    uint32_t slot;
+    if (table_pick(&membership->table, &membership->random, &slot, 1) == 0)
+        return;
+    const struct member *member = &membership->table.members[slot];
+    if (pull_by_stream(membership, PULL_FOR_SYNC, &member->record->address, member->generation,
+                       SNAPSHOT_ALL_BUCKETS, outbox))
+        (void)sync_send(membership, &member->record->address, member->generation, SYNC_IS_FULL,
+                        outbox);
+}
+
+static void random_sync(struct membership *membership, struct outbox *outbox) {
+    struct sync *sync = &membership->sync;
+    sync->random_due_ns = membership->now_ns + random_interval(membership);
+    uint32_t slot;
+    if (membership->settings.profile->is_sync_full)
+        sync_full(membership, outbox);
+    else if (sync->wanted_slot == NO_SLOT &&
+             table_pick(&membership->table, &membership->random, &slot, 1) == 1)
+        sync->wanted_slot = slot;
+}
+
 void sync_step(struct membership *membership, struct outbox *outbox) {
     struct sync *sync = &membership->sync;
     if (membership->table.live_count == 0) {
@@ -140,13 +184,8 @@ void sync_step(struct membership *membership, struct outbox *outbox) {
     }
     if (sync->random_due_ns == TIME_NEVER)
         sync->random_due_ns = membership->now_ns + random_interval(membership);
-    if (sync->random_due_ns <= membership->now_ns) {
-        sync->random_due_ns = membership->now_ns + random_interval(membership);
-        uint32_t slot;
-        if (sync->wanted_slot == NO_SLOT &&
-            table_pick(&membership->table, &membership->random, &slot, 1) == 1)
-            sync->wanted_slot = slot;
-    }
+    if (sync->random_due_ns <= membership->now_ns)
+        random_sync(membership, outbox);
     if (sync->wanted_slot == NO_SLOT || sync->earliest_ns > membership->now_ns)
         return;
     uint32_t slot = sync->wanted_slot;

@@ -2,7 +2,8 @@
  *
  * When a peer's fingerprint and ours differ although both are older than the dissemination bound,
  * bucket sums are exchanged (SYNC, answered once) and each side pulls the buckets that differ
- * (pull.h). Besides, one random member now and then, whatever the fingerprints say. */
+ * (pull.h). Besides, one random member now and then, whatever the fingerprints say. In profiles
+ * with full sync nothing is compared: now and then two members exchange all they have. */
 #ifndef MEMBERSHIP_SYNC_H
 #define MEMBERSHIP_SYNC_H
 

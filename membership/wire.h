@@ -82,7 +82,10 @@ bool wire_join_reply_get(struct bytes_reader *reader, struct wire_join_reply *re
 /* GOSSIP, GOSSIP_REPLY, LEAVE: u16 count, then updates. LEAVE has one, about its sender. */
 enum { WIRE_COUNT_BYTES = 2 };
 
-enum { SYNC_IS_ANSWER = 1 };
+enum {
+    SYNC_IS_ANSWER = 1,
+    SYNC_IS_FULL = 2 /* no comparing: each pulls all that the other has, over a stream */
+};
 
 struct wire_sync {
     uint8_t flags;

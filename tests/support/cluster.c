@@ -146,7 +146,10 @@ void cluster_start(struct cluster *cluster, uint32_t number, uint64_t generation
     settings.random_seed = random_u64(&cluster->random);
     settings.one_way = one_way;
     memcpy(settings.leave_secret, boot, sizeof boot);
-    struct membership_observer observer = {node, on_change, on_accused, on_generation};
+    struct membership_observer observer = {.context = node,
+                                           .on_change = on_change,
+                                           .on_accused = on_accused,
+                                           .on_generation = on_generation};
     node->membership =
         membership_create(&settings, &observer, cluster->store, &cluster->memory, cluster->now_ns);
     ASSERT(node->membership != NULL);

@@ -233,24 +233,55 @@ Test(dissemination, status_leaves_room_for_payloads) {
 Test(dissemination, bound_to_the_timer_news_leaves_on_ticks_only) {
     struct cluster *cluster = cluster_create(610);
     cluster->settings.profile = &profile_lifeguard;
-    cluster_form(cluster, 50);
+    cluster_form(cluster, 30);
     cluster_run(cluster, 20 * NS_PER_S);
     cluster_reset_counts(cluster);
     uint64_t before = 0, after = 0;
-    for (uint32_t i = 0; i < 50; i++)
+    for (uint32_t i = 0; i < 30; i++)
         before += cluster_counters(cluster, i).updates_sent;
     set_weight(cluster, 3, 9);
     uint64_t phase_ns = cluster->nodes[3].membership->gossip.tick_phase_ns;
     uint64_t tick_ns = 200 * NS_PER_MS;
     uint64_t wait_ns = tick_ns - (cluster->now_ns - phase_ns) % tick_ns;
     cluster_run(cluster, wait_ns - 1);
-    cr_assert_eq(cluster->nodes[3].packets, 0);
+    cr_assert_eq(cluster->nodes[3].packets_by_type[MESSAGE_GOSSIP], 0);
     cluster_run(cluster, 1);
-    cr_assert_eq(cluster->nodes[3].packets, 3, "the profile's fanout");
+    cr_assert_eq(cluster->nodes[3].packets_by_type[MESSAGE_GOSSIP], 3, "the profile's fanout");
     cluster_run(cluster, 10 * NS_PER_S);
-    cr_assert_eq(reached(cluster, 50, 3, 9), 50);
-    for (uint32_t i = 0; i < 50; i++)
+    cr_assert_eq(reached(cluster, 30, 3, 9), 30);
+    for (uint32_t i = 0; i < 30; i++)
         after += cluster_counters(cluster, i).updates_sent;
-    cr_assert_eq(after - before, 50 * 8, "4 * ceil(log10 51)");
+    cr_assert_eq(after - before, 30 * 8, "4 * ceil(log10 31)");
     cluster_destroy(cluster);
+}
+
+/* A difference that gossip has not spread, and that fingerprints would show at the first ping. */
+static uint32_t agree_after(const struct profile *profile, uint64_t *streams_out) {
+    struct cluster *cluster = cluster_create(611);
+    cluster->settings.profile = profile;
+    cluster_form(cluster, 12);
+    cluster_run(cluster, 60 * NS_PER_S);
+    cluster->loss_permille = 1000;
+    set_weight(cluster, 3, 9);
+    cluster_run(cluster, 5 * NS_PER_S);
+    cluster->loss_permille = 0;
+    cluster->probes = true;
+    cluster_reset_counts(cluster);
+    uint64_t from_ns = cluster->now_ns;
+    cr_assert(cluster_run_until(cluster, 200 * NS_PER_S, cluster_agrees));
+    uint64_t took_ns = cluster->now_ns - from_ns;
+    *streams_out = 0;
+    for (uint32_t i = 0; i < 12; i++)
+        *streams_out += cluster->nodes[i].streams;
+    cluster_destroy(cluster);
+    return (uint32_t)(took_ns / NS_PER_S);
+}
+
+Test(dissemination, with_full_sync_only_whole_tables_repair) {
+    uint64_t by_difference = 0, by_tables = 0;
+    uint32_t quick = agree_after(&profile_henge, &by_difference);
+    uint32_t slow = agree_after(&profile_classic, &by_tables);
+    cr_assert_eq(by_difference, 0);
+    cr_assert_geq(by_tables, 2, "both ways");
+    cr_assert_gt(slow, 3 * quick);
 }
