@@ -29,6 +29,7 @@ const struct profile profile_lifeguard = {
     .is_suspicion_confirmed = true,
     .has_local_health = true,
     .has_nacks = true,
+    .is_nack_costly = true,
     .has_buddy_notice = true,
     .has_stream_probe = true,
 };

@@ -32,6 +32,7 @@ struct profile {
     /* Probing. */
     bool has_local_health;
     bool has_nacks;
+    bool is_nack_costly;   /* each missing one worsens local health, not the failed probe once */
     bool has_buddy_notice; /* a ping tells its target that it is suspected */
     bool has_rtt_timeouts; /* from the peer's own round trips; else timeout_max */
     bool has_stream_probe; /* the last resort, beside the helpers */

@@ -49,7 +49,7 @@ static void heard_of(struct detector *detector, uint64_t name_hash, uint64_t gen
 
 static void heard_about_self(struct detector *detector, const struct held *held) {
     if (held->flags != 0) {
-        detector_refute(detector, held->version);
+        own_refute(detector, held->version);
     }
 }
 
@@ -79,7 +79,7 @@ static void receive_ping(struct detector *detector, const struct incoming *incom
                                              .subject_name_hash = detector->settings.name_hash,
                                              .subject_generation = detector->generation,
                                              .held = incoming->peer != NULL
-                                                         ? detector_held(incoming->peer)
+                                                         ? detector_held(detector, incoming->peer)
                                                          : (struct held){0},
                                              .vitals = detector_vitals(detector)}};
     if (detector_send(detector, outbox, &incoming->source->address, head->source_generation,
@@ -274,6 +274,8 @@ void answering_step(struct detector *detector, struct outbox *outbox) {
     while (relay != NULL) {
         if (relay->is_nacked || relay->end_ns <= detector->now_ns) {
             relays_remove(&detector->relays, relay);
+        } else if (!detector->settings.profile->has_nacks) {
+            relay->next_ns = relay->end_ns;
         } else {
             struct probe_message nack = {.as.nack = {.sequence = relay->origin_sequence}};
             (void)detector_send(detector, outbox, &relay->origin, relay->origin_generation,

@@ -1,16 +1,12 @@
-/* membership/detector/detector.c - the doors of the detector, and its pause guard. See detector.h
- * for what is promised, state.h for who does what. */
+/* membership/detector/detector.c - the doors of the detector; those about the node itself are in
+ * own.c. See detector.h for what is promised, state.h for who does what. */
 #include "membership/detector/state.h"
 
 #include "core/base/assert.h"
 #include "core/base/mutant.h"
 #include "core/base/clock.h"
 #include "henge/members.h"
-#include "membership/limits.h"
 #include <string.h>
-
-/* A turn that comes later than this after its deadline, or than a period, was a pause. */
-#define PAUSE_NS (500 * NS_PER_MS)
 
 struct detector *detector_create(const struct detector_settings *settings,
                                  const struct detector_observer *observer, struct memory *memory,
@@ -39,6 +35,7 @@ struct detector *detector_create(const struct detector_settings *settings,
     detector->retell_ns = TIME_NEVER;
     detector->periods_to_dead = DEAD_PERIODS;
     detector->is_unscheduled = true;
+    detector->health.max = detector->settings.profile->has_local_health ? LOCAL_HEALTH_MAX : 0;
     /* A random start: what still comes in for an earlier incarnation is not taken for ours. */
     detector->sequence = (uint32_t)random_u64(&detector->random);
     return detector;
@@ -64,10 +61,13 @@ uint64_t detector_retry_ns(const struct detector *detector) {
     return retry_ns > 0 ? retry_ns : 1;
 }
 
-struct held detector_held(const struct peer *peer) {
+/* That it is suspected is told only where the profile says so; that it is dead always. */
+struct held detector_held(const struct detector *detector, const struct peer *peer) {
     switch (peer->status) {
     case HENGE_SUSPECT:
-        return (struct held){.flags = HELD_SUSPECT, .version = peer->version};
+        return detector->settings.profile->has_buddy_notice
+                   ? (struct held){.flags = HELD_SUSPECT, .version = peer->version}
+                   : (struct held){0};
     case HENGE_DEAD:
         return (struct held){.flags = HELD_DEAD, .version = peer->version};
     default:
@@ -106,29 +106,14 @@ bool detector_send(struct detector *detector, struct outbox *outbox,
 
 bool detector_send_ping(struct detector *detector, struct outbox *outbox, const struct peer *peer,
                         uint32_t sequence, const struct held *held) {
-    struct probe_message message = {.as.ping = {.sequence = sequence,
-                                                .target_name_hash = peer->name_hash,
-                                                .target_generation = peer->generation,
-                                                .held = held != NULL ? *held : detector_held(peer),
-                                                .vitals = detector_vitals(detector)}};
+    struct probe_message message = {
+        .as.ping = {.sequence = sequence,
+                    .target_name_hash = peer->name_hash,
+                    .target_generation = peer->generation,
+                    .held = held != NULL ? *held : detector_held(detector, peer),
+                    .vitals = detector_vitals(detector)}};
     return detector_send(detector, outbox, &peer->address, peer->generation, MESSAGE_PING,
                          &message);
-}
-
-/* At VERSION_MAX it stands: gossip, which is told, takes a new generation. */
-void detector_raise_version(struct detector *detector, uint32_t heard) {
-    uint32_t highest = heard > detector->version ? heard : detector->version;
-    detector->version = highest < VERSION_MAX ? highest + 1 : VERSION_MAX;
-    report_version(detector);
-}
-
-void detector_refute(struct detector *detector, uint32_t heard) {
-    if (heard < detector->version || MUTANT(NEVER_REFUTES)) {
-        return;
-    }
-    detector->counters.refutations++;
-    local_health_worsen(&detector->health, 1);
-    detector_raise_version(detector, heard);
 }
 
 /* When the protocol itself has something to do. */
@@ -141,7 +126,7 @@ static uint64_t protocol_deadline(const struct detector *detector) {
 }
 
 uint64_t detector_deadline(const struct detector *detector) {
-    if (periods_have_verification_asked(detector)) {
+    if (detector->is_paused || periods_have_verification_asked(detector)) {
         return detector->now_ns;
     }
     uint64_t earliest = protocol_deadline(detector);
@@ -153,27 +138,13 @@ uint64_t detector_deadline(const struct detector *detector) {
  * turn. */
 static void begin_turn(struct detector *detector, uint64_t now_ns) {
     uint64_t deadline_ns = protocol_deadline(detector);
-    uint64_t limit_ns =
-        detector->settings.period_ns < PAUSE_NS ? detector->settings.period_ns : PAUSE_NS;
     if (now_ns > detector->now_ns) {
         detector->now_ns = now_ns;
     }
     if (!detector->is_unscheduled && deadline_ns < detector->now_ns &&
-        detector->now_ns - deadline_ns > limit_ns) {
+        own_is_pause(detector, detector->now_ns - deadline_ns)) {
         detector->is_paused = !MUTANT(WAKES_BLIND);
     }
-}
-
-/* What was under way, or not told yet, says nothing about the others now; and they suspect us by
- * now. */
-static void wake_from_pause(struct detector *detector) {
-    detector->is_paused = false;
-    detector->is_unscheduled = true;
-    detector->counters.pauses++;
-    probing_end_all(detector);
-    peers_pending_drop(&detector->peers, PENDING_FAILED);
-    local_health_worsen(&detector->health, LOCAL_HEALTH_PAUSE);
-    detector_raise_version(detector, detector->version);
 }
 
 void detector_receive(struct detector *detector, const uint8_t *message, size_t bytes,
@@ -201,7 +172,7 @@ void detector_step(struct detector *detector, uint64_t now_ns, uint64_t horizon_
                    struct outbox *outbox) {
     begin_turn(detector, now_ns);
     if (detector->is_paused) {
-        wake_from_pause(detector);
+        own_wake_from_pause(detector);
     }
     reports_retell(detector);
     answering_step(detector, outbox);
@@ -241,29 +212,22 @@ void detector_peer_set(struct detector *detector, uint32_t slot, const struct de
     }
 }
 
+void detector_refused(struct detector *detector, const struct henge_address *address,
+                      uint64_t now_ns) {
+    begin_turn(detector, now_ns);
+    detector->counters.refused++;
+    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+        struct probe *probe = &detector->probes[i];
+        const struct peer *peer = peers_at(&detector->peers, probe->slot);
+        if (probe->stage == PROBE_DIRECT && memcmp(&peer->address, address, sizeof *address) == 0) {
+            probe_refused(probe, detector->now_ns);
+        }
+    }
+}
+
 void detector_peer_remove(struct detector *detector, uint32_t slot) {
     probing_peer_changed(detector, slot);
     peers_remove(&detector->peers, slot);
-}
-
-void detector_accused(struct detector *detector, uint64_t generation, uint32_t version) {
-    if (generation != detector->generation) {
-        return;
-    }
-    if (version < detector->version) {
-        report_version(detector); /* raised already; gossip had not heard of it */
-        return;
-    }
-    detector_refute(detector, version < VERSION_MAX ? version : VERSION_MAX);
-}
-
-void detector_generation_set(struct detector *detector, uint64_t generation) {
-    if (generation == detector->generation) {
-        return;
-    }
-    detector->generation = generation;
-    detector->version = 0;
-    detector->is_version_pending = false;
 }
 
 void detector_fingerprint_set(struct detector *detector, uint64_t fingerprint, uint64_t since_ns) {

@@ -69,6 +69,19 @@ void detector_step(struct detector *detector, uint64_t now_ns, uint64_t horizon_
 uint64_t detector_deadline(const struct detector *detector);
 bool detector_wants_horizon(const struct detector *detector);
 
+/* Nobody listens at this address, its host says (ECONNREFUSED): a probe that waits there goes
+ * indirect at once. It fails no sooner: such word can be forged. */
+void detector_refused(struct detector *detector, const struct henge_address *address,
+                      uint64_t now_ns);
+/* How this role fares, since the last call: how late its turns came, how full its inbox was, how
+ * much the socket dropped. Strain worsens local health before acks are missed, by one per period at
+ * most. Any number of calls. */
+void detector_strain(struct detector *detector, uint64_t lateness_ns, uint32_t inbox_permille,
+                     uint64_t drops);
+/* The machine slept so long without the clock of now_ns moving: a pause, if it is long enough. The
+ * next step deals with it, after the packets that waited. */
+void detector_suspended(struct detector *detector, uint64_t gap_ns);
+
 /* From the gossip half. */
 void detector_peer_set(struct detector *detector, uint32_t slot, const struct detector_peer *peer);
 void detector_peer_remove(struct detector *detector, uint32_t slot);
@@ -90,6 +103,7 @@ struct detector_counters {
     uint64_t malformed, misdirected, unknown_type;
     uint64_t probes_sent, probes_failed, probes_indirect;
     uint64_t acks_sent, nacks_received, refutations, pauses, relays_dropped;
+    uint64_t refused, strains;
     uint64_t verifications_sent, verifications_failed;
     uint64_t verifications_dropped; /* no place, unwell, or overtaken */
     uint64_t probes_abandoned;      /* without a judgement: our own side was not above suspicion */

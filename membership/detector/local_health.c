@@ -2,7 +2,7 @@
 #include "membership/detector/local_health.h"
 
 void local_health_worsen(struct local_health *health, uint32_t by) {
-    uint32_t left = LOCAL_HEALTH_MAX - health->score;
+    uint32_t left = health->max - health->score;
     health->score += by < left ? by : left;
 }
 

@@ -103,8 +103,18 @@ bool probe_nacked(struct probe *probe, uint32_t sequence, uint64_t helper_name_h
     return false;
 }
 
-bool probe_misses_nacks(const struct probe *probe) {
-    return probe->nacked != (1U << probe->helpers_asked) - 1U;
+uint32_t probe_missing_nacks(const struct probe *probe) {
+    uint32_t missing = 0;
+    for (uint32_t i = 0; i < probe->helpers_asked; i++) {
+        missing += (probe->nacked >> i & 1U) == 0;
+    }
+    return missing;
+}
+
+void probe_refused(struct probe *probe, uint64_t now_ns) {
+    if (probe->stage == PROBE_DIRECT && now_ns < probe->next_ns) {
+        probe->next_ns = now_ns;
+    }
 }
 
 bool probe_is_second_chance_given(const struct probe *probe) {

@@ -69,7 +69,9 @@ bool probe_is_answered_by(const struct probe *probe, uint32_t sequence, uint64_t
 uint64_t probe_sent_ns(const struct probe *probe, uint32_t sequence);
 /* Counts the nack of a helper that was asked, once. False: it is not one of this probe. */
 bool probe_nacked(struct probe *probe, uint32_t sequence, uint64_t helper_name_hash);
-bool probe_misses_nacks(const struct probe *probe);
+uint32_t probe_missing_nacks(const struct probe *probe);
+/* The target's port is closed, its host says: the direct time is over. */
+void probe_refused(struct probe *probe, uint64_t now_ns);
 /* Was anything sent after the direct ping? If not, the failure may be ours. */
 bool probe_is_second_chance_given(const struct probe *probe);
 /* TIME_NEVER for one that has not begun. */

@@ -15,8 +15,11 @@ uint64_t probing_period(const struct detector *detector) {
 
 /* Half of the time at most: the indirect way needs the other half. */
 uint64_t probing_direct_timeout(const struct detector *detector, const struct peer *peer) {
-    uint64_t timeout_ns = rtt_timeout_ns(&peer->rtt, detector->settings.timeout_min_ns,
-                                         detector->settings.timeout_max_ns);
+    const struct detector_settings *settings = &detector->settings;
+    uint64_t timeout_ns =
+        settings->profile->has_rtt_timeouts
+            ? rtt_timeout_ns(&peer->rtt, settings->timeout_min_ns, settings->timeout_max_ns)
+            : settings->timeout_max_ns;
     uint64_t half_ns = probing_period(detector) / 2;
     timeout_ns = local_health_stretch(&detector->health, timeout_ns);
     return timeout_ns < half_ns ? timeout_ns : half_ns;
@@ -91,11 +94,13 @@ uint64_t probing_deadline(const struct detector *detector) {
     return earliest;
 }
 
-/* A verification may be ahead of gossip's word that its target is suspected. */
+/* A verification may be ahead of gossip's word that its target is suspected. What is told of a
+ * suspicion is the profile's ("buddy"). */
 static struct held held_of_target(const struct detector *detector, const struct probe *probe,
                                   const struct peer *peer) {
-    struct held held = detector_held(peer);
-    if (!is_periodic(detector, probe) && peer->version <= probe->version) {
+    struct held held = detector_held(detector, peer);
+    if (!is_periodic(detector, probe) && detector->settings.profile->has_buddy_notice &&
+        peer->version <= probe->version) {
         held = (struct held){.flags = HELD_SUSPECT, .version = probe->version};
     }
     return held;
@@ -166,11 +171,18 @@ static void go_indirect(struct detector *detector, struct probe *probe, struct o
 }
 
 /* Lifeguard, section IV B: with all nacks in, our own network works and only the target is silent;
- * with one missing, or with nobody asked, it may well be us. */
-static void judge(struct detector *detector, struct probe *probe) {
-    if (probe->helpers_asked == 0 || probe_misses_nacks(probe)) {
-        local_health_worsen(&detector->health, 1);
+ * with one missing, or with nobody asked, it may well be us. Without nacks nobody can tell. */
+static uint32_t cost_of_failure(const struct detector *detector, const struct probe *probe) {
+    const struct profile *profile = detector->settings.profile;
+    if (probe->helpers_asked == 0 || !profile->has_nacks) {
+        return 1;
     }
+    uint32_t missing = probe_missing_nacks(probe);
+    return profile->is_nack_costly || missing == 0 ? missing : 1;
+}
+
+static void judge(struct detector *detector, struct probe *probe) {
+    local_health_worsen(&detector->health, cost_of_failure(detector, probe));
     if (!probe_is_second_chance_given(probe)) {
         abandon(detector, probe);
         return;

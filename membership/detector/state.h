@@ -3,7 +3,8 @@
  *     detector.c   the doors: create, receive, step, deadline, peers; the pause guard
  *     periods.c    when probes begin: the period, verifications, the DEAD now and then
  *     probing.c    asks: the stages of any probe, the judgement
- *     answering.c  one handler per message; relaying for others; refuting
+ *     answering.c  one handler per message; relaying for others
+ *     own.c        about this node itself: its version, its local health, its pauses
  *     reports.c    tells the observer, and keeps what it had no room for */
 #ifndef MEMBERSHIP_DETECTOR_STATE_H
 #define MEMBERSHIP_DETECTOR_STATE_H
@@ -41,6 +42,7 @@ struct detector {
     uint64_t fingerprint_since_ns;
     uint64_t next_period_ns; /* TIME_NEVER: nobody to ask */
     uint64_t retell_ns;      /* TIME_NEVER: nothing was refused */
+    uint64_t strained_ns;    /* when strain worsened local health last, 0: never */
     uint32_t version;
     uint32_t sequence;
     uint32_t periods_to_dead; /* until the next ping of a DEAD peer */
@@ -61,13 +63,16 @@ bool detector_send(struct detector *detector, struct outbox *outbox,
 /* A ping to a peer, or false when it could not be sent. `held` NULL: as we hold it ourselves. */
 bool detector_send_ping(struct detector *detector, struct outbox *outbox, const struct peer *peer,
                         uint32_t sequence, const struct held *held);
-struct held detector_held(const struct peer *peer);
+struct held detector_held(const struct detector *detector, const struct peer *peer);
 struct vitals detector_vitals(const struct detector *detector);
-/* Above both, and told. */
-void detector_raise_version(struct detector *detector, uint32_t heard);
-/* If what is said about us at our generation is not older than what we say ourselves. */
-void detector_refute(struct detector *detector, uint32_t heard);
 uint64_t detector_retry_ns(const struct detector *detector);
+
+/* own.c */
+/* If what is said about us at our generation is not older than what we say ourselves. */
+void own_refute(struct detector *detector, uint32_t heard);
+/* A turn that comes so late is a pause, if the profile minds. */
+bool own_is_pause(const struct detector *detector, uint64_t gap_ns);
+void own_wake_from_pause(struct detector *detector);
 
 /* periods.c */
 void periods_step(struct detector *detector, struct outbox *outbox);

@@ -146,7 +146,8 @@ static void on_contact(void *context, uint32_t slot, uint64_t now_ns, uint32_t r
 
 static void start(struct world_node *node) {
     uint32_t number = (uint32_t)(node - world.nodes);
-    struct detector_settings settings = {.name_hash = world_name(number),
+    struct detector_settings settings = {.profile = world.profile,
+                                         .name_hash = world_name(number),
                                          .generation = node->generation,
                                          .period_ns = PERIOD,
                                          .timeout_min_ns = 50 * NS_PER_MS,
@@ -185,9 +186,14 @@ static void introduce(uint32_t node) {
 }
 
 void world_create(uint32_t count, uint32_t ghosts_from) {
+    world_create_as(NULL, count, ghosts_from);
+}
+
+void world_create_as(const struct profile *profile, uint32_t count, uint32_t ghosts_from) {
     cr_assert_leq(count, WORLD_NODES_MAX);
     memset(&world, 0, sizeof world);
     memory_init(&world.memory, NULL);
+    world.profile = profile;
     world.now_ns = NS_PER_S;
     world.latency_ns = LATENCY;
     world.count = count;

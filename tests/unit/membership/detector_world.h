@@ -61,6 +61,7 @@ struct world {
     uint64_t latency_ns;
     uint32_t count;
     struct memory memory;
+    const struct profile *profile; /* of all */
     struct world_node nodes[WORLD_NODES_MAX];
     struct world_packet packets[WORLD_PACKETS_MAX];
     uint32_t packet_count;
@@ -75,6 +76,7 @@ uint64_t world_name(uint32_t node);
 struct henge_address world_address(uint32_t node);
 /* `count` nodes that know each other as ALIVE; those from `ghosts_from` on are ghosts. */
 void world_create(uint32_t count, uint32_t ghosts_from);
+void world_create_as(const struct profile *profile, uint32_t count, uint32_t ghosts_from);
 void world_destroy(void);
 /* Node's detector hears of `peer` as gossip would tell it. */
 void world_know(uint32_t node, uint32_t peer, uint64_t generation, uint32_t version,

@@ -238,6 +238,30 @@ Test(detector, crash_is_reported_at_the_end_of_the_period) {
     world_destroy();
 }
 
+/* ECONNREFUSED: the helpers are asked at once, with all the time that is left; it is no verdict. */
+Test(detector, refused_ping_goes_indirect_at_once) {
+    world_create(4, 4);
+    world_run(20 * PERIOD);
+    world.nodes[3].is_crashed = true;
+    uint64_t begun_ns = world_run_to_ping(0, 3)->time_ns;
+    uint32_t since = world.log_count;
+    detector_refused(world.nodes[0].detector, &world.nodes[2].address, world.now_ns);
+    world_run(0);
+    cr_assert_eq(world_sent_count(0, MESSAGE_PING_REQ, since), 0, "another address");
+    detector_refused(world.nodes[0].detector, &world.nodes[3].address, world.now_ns);
+    world_run(0);
+    cr_assert_eq(world_sent_count(0, MESSAGE_PING_REQ, since), 2);
+    cr_assert_eq(world_sent_last(0, MESSAGE_PING_REQ, 0)->message.as.ping_req.remaining_us,
+                 (begun_ns + PERIOD - world.now_ns) / NS_PER_US);
+    detector_refused(world.nodes[0].detector, &world.nodes[3].address, world.now_ns);
+    cr_assert_eq(world_counters(0).refused, 3);
+    world_run(begun_ns + PERIOD - 1 - world.now_ns);
+    cr_assert_eq(world_failures(0), 0);
+    world_run(1);
+    cr_assert_eq(world.nodes[0].failed[4], 1);
+    world_destroy();
+}
+
 Test(detector, nothing_is_judged_before_the_horizon) {
     world_create(3, 3);
     world_run(10 * PERIOD);

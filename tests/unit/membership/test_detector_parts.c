@@ -44,7 +44,7 @@ Test(rtt, timeout_stays_in_its_bounds) {
 /* local health */
 
 Test(local_health, stays_between_0_and_8_and_stretches) {
-    struct local_health health = {0};
+    struct local_health health = {.max = LOCAL_HEALTH_MAX};
     local_health_improve(&health);
     cr_assert_eq(health.score, 0);
     cr_assert_eq(local_health_stretch(&health, 100), 100);
@@ -54,6 +54,9 @@ Test(local_health, stays_between_0_and_8_and_stretches) {
     cr_assert_eq(health.score, LOCAL_HEALTH_MAX);
     local_health_improve(&health);
     cr_assert_eq(local_health_stretch(&health, 100), 800);
+    struct local_health none = {0};
+    local_health_worsen(&none, 5);
+    cr_assert_eq(local_health_stretch(&none, 100), 100, "a profile without it");
 }
 
 /* rotation */

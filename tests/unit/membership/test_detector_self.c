@@ -158,6 +158,62 @@ Test(detector, refused_accusation_is_forgotten_over_a_pause) {
     world_destroy();
 }
 
+/* The machine slept, and no clock of ours moved meanwhile. */
+Test(detector, suspend_is_a_pause) {
+    world_create(3, 1);
+    (void)world_run_to_ping(0, 1);
+    world_run(PERIOD * 3 / 4);
+    struct detector *detector = world.nodes[0].detector;
+    detector_suspended(detector, 500 * NS_PER_MS);
+    cr_assert_gt(detector_deadline(detector), world.now_ns, "too short");
+    detector_suspended(detector, 500 * NS_PER_MS + 1);
+    cr_assert_leq(detector_deadline(detector), world.now_ns);
+    cr_assert_eq(detector_version(detector), 0, "not before the inbox is read");
+    world_run(0);
+    cr_assert_eq(world_counters(0).pauses, 1);
+    cr_assert_eq(detector_version(detector), 1);
+    cr_assert_eq(detector_health(detector), 2);
+    world_run(PERIOD / 2 - NS_PER_MS);
+    cr_assert_eq(world_failures(0), 0, "the probe under way is not judged");
+    world_destroy();
+}
+
+/* -- Strain -- */
+
+Test(detector, strain_worsens_local_health_before_any_ack_is_missed) {
+    const struct {
+        uint64_t lateness_ns, drops;
+        uint32_t inbox_permille, worse;
+    } cases[] = {
+        {50 * NS_PER_MS - 1, 0, 499, 0}, {50 * NS_PER_MS, 0, 0, 1}, {0, 0, 500, 1}, {0, 1, 0, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        world_create(3, 3);
+        world_run(5 * PERIOD);
+        detector_strain(world.nodes[0].detector, cases[i].lateness_ns, cases[i].inbox_permille,
+                        cases[i].drops);
+        cr_assert_eq(detector_health(world.nodes[0].detector), cases[i].worse);
+        world_destroy();
+    }
+}
+
+Test(detector, strain_counts_once_a_period_and_passes) {
+    world_create(3, 3);
+    world_run(5 * PERIOD);
+    struct detector *detector = world.nodes[0].detector;
+    (void)world_run_to_ping(0, 1);
+    world_run(2 * LATENCY);
+    for (int i = 0; i < 100; i++) {
+        detector_strain(detector, NS_PER_S, 1000, 1);
+    }
+    cr_assert_eq(detector_health(detector), 1);
+    cr_assert_eq(world_counters(0).strains, 1);
+    world_run(3 * PERIOD);
+    cr_assert_eq(detector_health(detector), 0);
+    detector_strain(detector, NS_PER_S, 1000, 1);
+    cr_assert_eq(detector_health(detector), 1);
+    world_destroy();
+}
+
 /* -- Refuting -- */
 
 Test(detector, suspicion_is_told_by_the_ping_and_refuted_in_the_ack) {
