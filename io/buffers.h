@@ -40,6 +40,7 @@ struct buffer {
     uint8_t lane;
     uint8_t holder; /* enum buffer_holder */
     /* Private to the transport while a send is under way. */
+    uint32_t tries;
     struct msghdr message;
     struct iovec vector;
     struct sockaddr_storage socket_address;

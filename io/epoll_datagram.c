@@ -115,6 +115,10 @@ void epoll_datagram_event(struct epoll_loop *loop, uint32_t id, uint32_t events)
         int error = 0;
         socklen_t error_bytes = sizeof(error);
         (void)getsockopt(watch->descriptor, SOL_SOCKET, SO_ERROR, &error, &error_bytes);
+        transport_refusals_tell(&loop->proactor.transport, id, watch->descriptor);
+        if (proactor_endpoint_state(&loop->proactor, id) != ENDPOINT_ATTACHED) {
+            return; /* closed by what it was told */
+        }
     }
     if ((events & EPOLLOUT) != 0) {
         (void)epoll_watch_set(loop, watch, SOURCE_DATAGRAM, id,
@@ -153,10 +157,18 @@ static bool wait_for_room(struct epoll_loop *loop, uint32_t id) {
     return epoll_watch_set(loop, watch, SOURCE_DATAGRAM, id, watch->events | EPOLLOUT);
 }
 
+/* An error that an earlier datagram met on its way, and that this call was told instead of being
+ * carried out. Each is told once. */
+static bool is_earlier(int error) {
+    return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH ||
+           error == EHOSTDOWN || error == EPROTO || error == ENOPROTOOPT;
+}
+
 bool epoll_endpoint_send(struct proactor *proactor, uint32_t id) {
     struct epoll_loop *loop = epoll_loop_of(proactor);
     const struct buffer_queue *unsent = &proactor->endpoints[id].unsent;
     struct mmsghdr messages[SEND_BATCH];
+    int tries = 0;
     while (unsent->first != NULL) {
         uint32_t count = fill_messages(unsent->first, messages);
         int error = 0;
@@ -171,6 +183,10 @@ bool epoll_endpoint_send(struct proactor *proactor, uint32_t id) {
         if (error == EAGAIN && wait_for_room(loop, id)) {
             return false;
         }
+        if (is_earlier(error) && ++tries < SEND_TRIES) {
+            continue;
+        }
+        tries = 0;
         /* An error is the first datagram's; those behind it are tried by the next call. */
         for (int i = 0; i < (sent < 0 ? 1 : sent); i++) {
             proactor_sent(proactor, proactor_next_unsent(proactor, id), error);

@@ -22,6 +22,10 @@ enum henge_status epoll_endpoint_open(struct proactor *proactor, uint32_t id,
     return status;
 }
 
+int epoll_endpoint_socket(struct transport *transport, uint32_t id) {
+    return epoll_loop_of(proactor_of(transport))->endpoints[id].datagram.descriptor;
+}
+
 void epoll_endpoint_release(struct proactor *proactor, uint32_t id) {
     struct epoll_loop *loop = epoll_loop_of(proactor);
     struct epoll_endpoint *endpoint = &loop->endpoints[id];

@@ -19,7 +19,8 @@ enum {
     RECEIVE_BATCH = 64,
     SEND_BATCH = 64,
     ACCEPT_BATCH = 16,
-    RETRY_MS = 100 /* a receive or accept that failed for want of resources */
+    SEND_TRIES = 4, /* of one datagram, when the call is told of earlier ones' fate */
+    RETRY_MS = 100  /* a receive or accept that failed for want of resources */
 };
 
 /* What an event's data says: [u8 source][u56 endpoint id or stream id]. */
@@ -75,6 +76,7 @@ enum henge_status epoll_endpoint_open(struct proactor *proactor, uint32_t endpoi
                                       const struct henge_address *bind,
                                       struct henge_address *bound_out, char *reason_out,
                                       size_t reason_bytes);
+int epoll_endpoint_socket(struct transport *transport, uint32_t endpoint);
 void epoll_endpoint_release(struct proactor *proactor, uint32_t endpoint);
 enum henge_status epoll_endpoint_start(struct proactor *proactor, uint32_t endpoint);
 void epoll_listener_event(struct epoll_loop *loop, uint32_t endpoint);

@@ -137,6 +137,7 @@ static const struct transport_table epoll_table = {
     .endpoint_discard = proactor_endpoint_discard,
     .endpoint_attach = proactor_endpoint_attach,
     .endpoint_close = proactor_endpoint_close,
+    .endpoint_socket = epoll_endpoint_socket,
     .send = proactor_send,
     .recycle = epoll_recycle,
     .stream_connect = proactor_stream_connect,

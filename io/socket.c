@@ -1,6 +1,8 @@
 /* io/socket.c - see socket.h. */
 #include "io/socket.h"
 #include <errno.h>
+#include <linux/errqueue.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -131,6 +133,10 @@ static bool open_pair(struct henge_address *address, int *udp_out, int *tcp_out,
     if (listen(*tcp_out, LISTEN_BACKLOG) != 0) {
         return fail(failure, "listen");
     }
+    const int one = 1;
+    /* ICMP errors go to the error queue, with the peer's address; best effort. */
+    (void)setsockopt(*udp_out, address->family == 6 ? IPPROTO_IPV6 : IPPROTO_IP,
+                     address->family == 6 ? IPV6_RECVERR : IP_RECVERR, &one, sizeof(one));
     const int queue_bytes = RECEIVE_QUEUE_BYTES;
     (void)setsockopt(*udp_out, SOL_SOCKET, SO_RCVBUF, &queue_bytes, sizeof(queue_bytes));
     return true;
@@ -175,6 +181,52 @@ enum henge_status sockets_open(const struct henge_address *bind, int *udp_out, i
                                                                   : "");
     }
     return failure.error == EAFNOSUPPORT ? HENGE_INVALID : HENGE_SYSTEM;
+}
+
+/* Whether the kernel's extended error is an ICMP "port unreachable". */
+static bool is_refusal(struct msghdr *message) {
+    for (struct cmsghdr *at = CMSG_FIRSTHDR(message); at != NULL; at = CMSG_NXTHDR(message, at)) {
+        bool is_error = (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_RECVERR) ||
+                        (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_RECVERR);
+        struct sock_extended_err error;
+        if (is_error && at->cmsg_len >= CMSG_LEN(sizeof(error))) {
+            memcpy(&error, CMSG_DATA(at), sizeof(error));
+            return error.ee_errno == ECONNREFUSED && error.ee_origin != SO_EE_ORIGIN_LOCAL;
+        }
+    }
+    return false;
+}
+
+uint32_t socket_refusals(int descriptor, struct henge_address *peers_out, uint32_t max) {
+    uint32_t count = 0;
+    while (count < max) {
+        uint8_t nowhere;
+        _Alignas(struct cmsghdr) uint8_t control[512];
+        struct sockaddr_storage name = {0};
+        struct iovec vector = {.iov_base = &nowhere, .iov_len = sizeof(nowhere)};
+        struct msghdr message = {.msg_name = &name,
+                                 .msg_namelen = sizeof(name),
+                                 .msg_iov = &vector,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control,
+                                 .msg_controllen = sizeof(control)};
+        if (recvmsg(descriptor, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) {
+            break;
+        }
+        if (is_refusal(&message) && address_of_sockaddr(&name, &peers_out[count])) {
+            count++;
+        }
+    }
+    return count;
+}
+
+uint32_t socket_drops(int descriptor) {
+    uint32_t values[SK_MEMINFO_VARS] = {0};
+    socklen_t bytes = sizeof(values);
+    if (getsockopt(descriptor, SOL_SOCKET, SO_MEMINFO, values, &bytes) != 0) {
+        return 0;
+    }
+    return values[SK_MEMINFO_DROPS];
 }
 
 void socket_send_at_once(int descriptor) {

@@ -5,6 +5,7 @@
 #include "henge/address.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 /* The form that bind, connect and sendto take. Returns its length, 0 for "no address". */
@@ -27,6 +28,12 @@ void socket_send_at_once(int descriptor);
 /* Before close(2) of a stream: unread input would turn the close into a reset, and what is still
  * queued to be sent would be lost. Bounded: a peer that keeps sending gets its reset. */
 void socket_discard_input(int descriptor);
+/* The peers to which datagrams were sent in vain, as nobody listens there (ICMP: port unreachable).
+ * Takes the socket's error queue until it is empty or `max` are found; how many. What is left in
+ * the queue keeps the socket readable (EPOLLERR), so call again while the answer is `max`. */
+uint32_t socket_refusals(int descriptor, struct henge_address *peers_out, uint32_t max);
+/* Datagrams that the kernel dropped as the receive queue was full, since the socket's beginning. */
+uint32_t socket_drops(int descriptor);
 /* The system's phrase for an errno, static storage. Unlike strerror, any thread. */
 const char *socket_error_text(int error);
 

@@ -1,6 +1,7 @@
 /* io/transport.c - the door: checks settings, chooses an implementation, passes calls on. */
 #include "io/transport_table.h"
 #include "core/base/assert.h"
+#include "io/socket.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -8,7 +9,8 @@ enum {
     ENDPOINTS_LIMIT = 65535,
     STREAMS_LIMIT = 65535,         /* the slot half of a stream id */
     RECEIVE_BUFFERS_LIMIT = 32768, /* the kernel's limit for a provided-buffer ring */
-    SENDS_LIMIT = 1 << 20
+    SENDS_LIMIT = 1 << 20,
+    REFUSALS_AT_ONCE = 16
 };
 
 void transport_reason(char *reason_out, size_t reason_bytes, const char *format, ...) {
@@ -115,6 +117,26 @@ enum henge_status endpoint_attach(struct transport *transport, uint32_t endpoint
 void endpoint_close(struct transport *transport, uint32_t endpoint) {
     ASSERT(endpoint < transport->settings.endpoints_max);
     transport->table->endpoint_close(transport, endpoint);
+}
+
+uint32_t endpoint_drops(struct transport *transport, uint32_t endpoint) {
+    ASSERT(endpoint < transport->settings.endpoints_max);
+    if (transport->table->endpoint_socket == NULL) {
+        return 0;
+    }
+    return socket_drops(transport->table->endpoint_socket(transport, endpoint));
+}
+
+void transport_refusals_tell(struct transport *transport, uint32_t endpoint, int descriptor) {
+    struct henge_address peers[REFUSALS_AT_ONCE];
+    uint32_t count;
+    do {
+        count = socket_refusals(descriptor, peers, REFUSALS_AT_ONCE);
+        transport->counters.refusals += count;
+        for (uint32_t i = 0; i < count && transport->sink.on_refused != NULL; i++) {
+            transport->sink.on_refused(transport->sink.context, endpoint, &peers[i]);
+        }
+    } while (count == REFUSALS_AT_ONCE);
 }
 
 bool transport_send(struct transport *transport, struct buffer *buffer) {

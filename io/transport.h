@@ -42,6 +42,9 @@ struct transport_sink {
     void (*on_datagram)(void *context, struct buffer *buffer);
     /* The buffer given to transport_send is the caller's again. error is 0 or an errno. */
     void (*on_sent)(void *context, struct buffer *buffer, int error);
+    /* Nobody listens for datagrams at `peer`, to which one was sent (ICMP says so: a hint, that
+     * anybody on the way can forge). May be NULL. */
+    void (*on_refused)(void *context, uint32_t endpoint, const struct henge_address *peer);
     /* A peer connected to the endpoint. */
     void (*on_accepted)(void *context, uint32_t endpoint, uint32_t stream,
                         const struct henge_address *peer);
@@ -110,11 +113,15 @@ uint32_t transport_turn(struct transport *transport, uint64_t now_ns, uint64_t t
  * when the io thread is awake (core/runtime/waker.h). */
 void transport_wake(struct transport *transport);
 
+/* io thread: datagrams to the endpoint that the kernel had no room for, since it was opened. */
+uint32_t endpoint_drops(struct transport *transport, uint32_t endpoint);
+
 struct transport_counters {
     uint64_t receive_stalls;  /* receive stopped for want of buffers, then resumed */
     uint64_t streams_refused; /* streams_max */
     uint64_t sends_failed;
-    uint64_t rearms; /* multishot receives started again */
+    uint64_t rearms;   /* multishot receives started again */
+    uint64_t refusals; /* on_refused */
 };
 /* io thread, or after the threads have stopped. */
 void transport_counters_get(const struct transport *transport, struct transport_counters *out);

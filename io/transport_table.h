@@ -33,6 +33,7 @@ struct transport_table {
     void (*endpoint_discard)(struct transport *transport, uint32_t endpoint);
     enum henge_status (*endpoint_attach)(struct transport *transport, uint32_t endpoint);
     void (*endpoint_close)(struct transport *transport, uint32_t endpoint);
+    int (*endpoint_socket)(struct transport *transport, uint32_t endpoint); /* NULL: has none */
     bool (*send)(struct transport *transport, struct buffer *buffer);
     void (*recycle)(struct transport *transport, struct buffer *buffer);
     uint32_t (*stream_connect)(struct transport *transport, uint32_t endpoint,
@@ -78,6 +79,9 @@ static inline uint32_t stream_id_of(uint32_t slot, uint32_t generation) {
 static inline uint32_t stream_id_slot(uint32_t stream) {
     return (stream & 0xffff) - 1;
 }
+
+/* Tells the sink of the refusals in the endpoint's error queue. Only out of a turn. */
+void transport_refusals_tell(struct transport *transport, uint32_t endpoint, int descriptor);
 
 /* printf into a caller's reason text, which may be NULL. */
 void transport_reason(char *reason_out, size_t reason_bytes, const char *format, ...)

@@ -93,17 +93,29 @@ static bool describe(const struct uring_loop *loop, struct buffer *buffer, uint3
     return out->namelen > 0 && address_of_sockaddr((const void *)(out + 1), &buffer->peer);
 }
 
-/* Errors that are news about an earlier send, or nothing at all: the socket is as good as before.
- */
-static bool is_passing(int error) {
+/* An error that an earlier datagram met on its way, and that this operation was told instead of
+ * being carried out. Each is told once. */
+static bool is_earlier(int error) {
     switch (error) {
     case ECONNREFUSED:
     case EHOSTUNREACH:
     case ENETUNREACH:
     case EHOSTDOWN:
-    case ENETDOWN:
     case EPROTO:
     case ENOPROTOOPT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Errors after which the socket is as good as before. */
+static bool is_passing(int error) {
+    if (is_earlier(error)) {
+        return true;
+    }
+    switch (error) {
+    case ENETDOWN:
     case EMSGSIZE:
     case EOPNOTSUPP:
     case EACCES:
@@ -132,6 +144,15 @@ static void receive_again(struct uring_loop *loop, struct uring_endpoint *endpoi
     }
 }
 
+/* The error queue must not be left with anything in it: it counts against the receive queue, and
+ * makes the kernel try the armed receive over and over. */
+static void errors_take(struct uring_loop *loop, uint32_t id) {
+    if (atomic_load_explicit(&loop->endpoints[id].state, memory_order_relaxed) ==
+        ENDPOINT_ATTACHED) {
+        transport_refusals_tell(&loop->transport, id, loop->endpoints[id].datagram_socket);
+    }
+}
+
 void uring_received(struct uring_loop *loop, uint32_t id, const struct io_uring_cqe *cqe) {
     struct uring_endpoint *endpoint = &loop->endpoints[id];
     struct buffer *buffer = NULL;
@@ -144,6 +165,9 @@ void uring_received(struct uring_loop *loop, uint32_t id, const struct io_uring_
         atomic_load_explicit(&endpoint->state, memory_order_relaxed) == ENDPOINT_ATTACHED;
     if ((cqe->flags & IORING_CQE_F_MORE) == 0) {
         receive_again(loop, endpoint, cqe->res);
+    }
+    if (cqe->res < 0 && is_earlier(-cqe->res)) {
+        errors_take(loop, id);
     }
     if (buffer == NULL) {
         return;
@@ -189,6 +213,7 @@ bool uring_send(struct transport *transport, struct buffer *buffer) {
         return false;
     }
     loop->sends_under_way++;
+    buffer->tries = 0;
     fill_message(buffer);
     const bool is_attached =
         atomic_load_explicit(&endpoint->state, memory_order_relaxed) == ENDPOINT_ATTACHED;
@@ -227,7 +252,16 @@ static void finish_send(struct uring_loop *loop, struct buffer *buffer, int erro
 }
 
 void uring_sent(struct uring_loop *loop, struct buffer *buffer, int32_t result) {
-    struct uring_endpoint *endpoint = &loop->endpoints[buffer->endpoint];
+    const uint32_t id = buffer->endpoint;
+    struct uring_endpoint *endpoint = &loop->endpoints[id];
+    if (result < 0 && is_earlier(-result)) {
+        errors_take(loop, id);
+        if (++buffer->tries < SEND_TRIES &&
+            atomic_load_explicit(&endpoint->state, memory_order_relaxed) == ENDPOINT_ATTACHED) {
+            append(&loop->sends, buffer);
+            return;
+        }
+    }
     endpoint->under_way--;
     uring_endpoint_settle(loop, endpoint);
     finish_send(loop, buffer, result < 0 ? -result : 0);

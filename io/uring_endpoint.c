@@ -87,6 +87,10 @@ void uring_endpoint_discard(struct transport *transport, uint32_t endpoint_id) {
     set_state(endpoint, ENDPOINT_FREE);
 }
 
+int uring_endpoint_socket(struct transport *transport, uint32_t endpoint_id) {
+    return uring_loop_of(transport)->endpoints[endpoint_id].datagram_socket;
+}
+
 void uring_endpoint_mark(struct uring_loop *loop, struct uring_endpoint *endpoint,
                          uint32_t pending) {
     endpoint->under_way += (uint32_t)__builtin_popcount(pending & ~endpoint->pending);

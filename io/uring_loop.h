@@ -32,7 +32,8 @@ enum {
      * for the sender's address: 32 hold a sockaddr_in6 and keep the packet on 16 bytes. */
     RECEIVE_NAME_BYTES = 32,
     RECEIVE_HEADROOM = (int)sizeof(struct io_uring_recvmsg_out) + RECEIVE_NAME_BYTES,
-    RETRY_MS = 100 /* an endpoint whose receive or accept failed for want of resources */
+    SEND_TRIES = 4, /* of one datagram, when the call is told of earlier ones' fate */
+    RETRY_MS = 100  /* an endpoint whose receive or accept failed for want of resources */
 };
 _Static_assert(sizeof(struct sockaddr_in6) <= RECEIVE_NAME_BYTES, "a sender's address fits");
 
@@ -164,6 +165,7 @@ enum henge_status uring_endpoint_open(struct transport *transport, const struct 
 void uring_endpoint_discard(struct transport *transport, uint32_t endpoint);
 enum henge_status uring_endpoint_attach(struct transport *transport, uint32_t endpoint);
 void uring_endpoint_close(struct transport *transport, uint32_t endpoint);
+int uring_endpoint_socket(struct transport *transport, uint32_t endpoint);
 void uring_endpoint_mark(struct uring_loop *loop, struct uring_endpoint *endpoint,
                          uint32_t pending);
 /* One completion of the endpoint's is through, or a stream of it is gone. */

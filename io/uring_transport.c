@@ -226,6 +226,7 @@ static const struct transport_table uring_table = {
     .endpoint_discard = uring_endpoint_discard,
     .endpoint_attach = uring_endpoint_attach,
     .endpoint_close = uring_endpoint_close,
+    .endpoint_socket = uring_endpoint_socket,
     .send = uring_send,
     .recycle = uring_recycle,
     .stream_connect = uring_stream_connect,

@@ -1,11 +1,13 @@
 /* tests/unit/io/test_transport.c - the conformance suite, first half: datagrams, endpoints, turns.
  * Each case runs on io_uring, epoll and memory. Only what needs a foreign socket leaves memory out.
  */
+#include "io/socket.h"
 #include "tests/unit/io/transport_cases.h"
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 CASE(round_trip) {
@@ -60,6 +62,86 @@ SOCKET_CASE(empty_datagrams_from_outside) {
         cr_assert(world->arrivals[4 * round - 2].bytes == 0);
         cr_assert(world->arrivals[4 * round - 1].bytes == 3);
     }
+    (void)close(outside);
+    world_destroy(world);
+}
+
+/* The address of a port that was open and is no more. */
+static struct henge_address closed_port(const char *address) {
+    struct henge_address bound;
+    int udp, tcp;
+    char reason[128];
+    struct henge_address wanted = world_address(address);
+    cr_assert_eq(sockets_open(&wanted, &udp, &tcp, &bound, reason, sizeof reason), HENGE_OK);
+    (void)close(udp);
+    (void)close(tcp);
+    return bound;
+}
+
+/* What was sent to nobody is told with its address, and costs no other datagram its way. */
+SOCKET_CASE(refusals_are_told_and_cost_nothing) {
+    const char *const addresses[] = {world_loopback(), "[::1]:0"};
+    for (size_t i = 0; i < 2; i++) {
+        struct transport_settings settings = world_settings(kind);
+        struct world *world = world_create(&settings);
+        struct henge_address bound, ignored;
+        const struct henge_address nobody = closed_port(addresses[i]);
+        const uint32_t a = world_endpoint(world, addresses[i], &ignored);
+        const uint32_t b = world_endpoint(world, addresses[i], &bound);
+        for (uint32_t round = 1; round <= 200; round++) {
+            const uint32_t refusals = world->refusals;
+            cr_assert(world_send(world, a, &nobody, 50, 1));
+            cr_assert(world_send(world, a, &nobody, 50, 1));
+            cr_assert(world_send(world, a, &bound, 50, round));
+            cr_assert(world_send(world, b, &ignored, 50, round));
+            WORLD_UNTIL(world, world->arrivals_count == 2 * round && world->refusals > refusals &&
+                                   world->sends_done == 4 * round);
+        }
+        cr_expect_eq(world->sends_failed, 0);
+        cr_expect_eq(world->last_refused_endpoint, a);
+        cr_expect_eq(memcmp(&world->last_refused, &nobody, sizeof nobody), 0);
+        world_settle(world);
+        cr_expect_eq(world_turn(world, 0), 0, "nothing is left to be told");
+        world_destroy(world);
+    }
+}
+
+/* Their queue is bounded by the receive queue; left full it would make the node deaf. */
+SOCKET_CASE(a_storm_of_refusals_makes_nobody_deaf) {
+    struct transport_settings settings = world_settings(kind);
+    struct world *world = world_create(&settings);
+    struct henge_address bound;
+    const struct henge_address nobody = closed_port(world_loopback());
+    const uint32_t a = world_endpoint(world, world_loopback(), &bound);
+    const int outside = foreign_socket(&bound);
+    uint32_t sent = 0;
+    for (uint32_t round = 1; round <= 300; round++) {
+        for (int i = 0; i < 32; i++) {
+            sent += world_send(world, a, &nobody, 1000, 1);
+        }
+        cr_assert(send(outside, "abc", 3, 0) == 3);
+        WORLD_UNTIL(world, world->arrivals_count == round && world->sends_done == sent);
+    }
+    world_settle(world);
+    const uint64_t cpu = (uint64_t)clock();
+    (void)world_turn(world, 300 * NS_PER_MS);
+    cr_expect_lt((uint64_t)clock() - cpu, CLOCKS_PER_SEC / 10, "it does not spin");
+    (void)close(outside);
+    world_destroy(world);
+}
+
+SOCKET_CASE(drops_of_the_kernel_are_counted) {
+    struct transport_settings settings = world_settings(kind);
+    struct world *world = world_create(&settings);
+    struct henge_address bound;
+    static uint8_t datagram[1400];
+    const uint32_t a = world_endpoint(world, world_loopback(), &bound);
+    cr_assert_eq(endpoint_drops(world->transport, a), 0);
+    const int outside = foreign_socket(&bound);
+    for (int i = 0; i < 100000 && endpoint_drops(world->transport, a) < 10; i++) {
+        (void)!send(outside, datagram, sizeof datagram, MSG_DONTWAIT);
+    }
+    cr_assert_geq(endpoint_drops(world->transport, a), 10);
     (void)close(outside);
     world_destroy(world);
 }

@@ -179,6 +179,14 @@ static void on_endpoint_closed(void *context, uint32_t endpoint) {
     }
 }
 
+static void on_refused(void *context, uint32_t endpoint, const struct henge_address *peer) {
+    struct world *world = context;
+    cr_assert(world->is_in_turn);
+    world->refusals++;
+    world->last_refused = *peer;
+    world->last_refused_endpoint = endpoint;
+}
+
 struct world *world_create(const struct transport_settings *settings) {
     cr_assert(settings->streams_max <= WORLD_STREAMS_MAX);
     cr_assert(settings->endpoints_max <= WORLD_ENDPOINTS_MAX);
@@ -192,6 +200,7 @@ struct world *world_create(const struct transport_settings *settings) {
     const struct transport_sink sink = {.context = world,
                                         .on_datagram = on_datagram,
                                         .on_sent = on_sent,
+                                        .on_refused = on_refused,
                                         .on_accepted = on_accepted,
                                         .on_connected = on_connected,
                                         .on_read = on_read,

@@ -62,6 +62,9 @@ struct world {
     uint32_t sends_done;
     uint32_t sends_failed;
     int last_send_error;
+    uint32_t refusals;
+    struct henge_address last_refused;
+    uint32_t last_refused_endpoint;
     uint32_t endpoints_closed[WORLD_ENDPOINTS_MAX];
     uint32_t accepted_count;
     uint32_t closed_count;
