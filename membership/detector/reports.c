@@ -89,7 +89,7 @@ static void report_probes(struct detector *detector) {
 }
 
 void report_outcome(struct detector *detector, bool has_failed) {
-    detector->outcomes = (uint8_t)(detector->outcomes << 1 | (has_failed ? 1U : 0U));
+    detector->outcomes = (uint8_t)((uint32_t)detector->outcomes << 1 | (has_failed ? 1U : 0U));
     report_probes(detector);
 }
 

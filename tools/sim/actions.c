@@ -1,6 +1,7 @@
 /* tools/sim/actions.c - what a scenario orders: of nodes, of hosts, of the network. */
 #include "core/base/assert.h"
 #include "core/runtime/node/own_record.h"
+#include "membership/state.h"
 #include "tools/sim/sim_internal.h"
 #include "tools/sim/trace.h"
 #include <stdio.h>
@@ -51,6 +52,17 @@ static void join(struct host *host, int64_t through, uint64_t now_ns) {
     }
 }
 
+static void evict(struct host *host, int64_t whom, uint64_t now_ns) {
+    struct sim *sim = host->sim;
+    struct membership *membership = host->gossip->membership;
+    if (whom >= 0 && whom < sim->settings.hosts && whom != host->number) {
+        uint32_t slot = table_find(&membership->table, sim->hosts[whom].name_hash);
+        if (slot != NO_SLOT && membership_evict(membership, slot, now_ns)) {
+            gossip_node_publish_members(host->gossip, now_ns);
+        }
+    }
+}
+
 void action_order(struct host *host, const struct ordered *ordered) {
     struct sim *sim = host->sim;
     uint64_t now_ns = host_node_ns(host, sim->now_ns);
@@ -74,6 +86,9 @@ void action_order(struct host *host, const struct ordered *ordered) {
     case SIM_METADATA:
         set_metadata(host, now_ns);
         break;
+    case SIM_EVICT:
+        evict(host, ordered->action.amount, now_ns);
+        break;
     default:
         break;
     }
@@ -88,6 +103,7 @@ void action_restart(struct host *host, const struct ordered *ordered) {
     }
     if (action->flag & SIM_RESTART_FORGETS) {
         host->generation_kept = 0;
+        host->peers_kept_count = 0;
     }
     if (action->flag & SIM_RESTART_OTHER_ADDRESS) {
         host_move(host);

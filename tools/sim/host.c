@@ -9,7 +9,13 @@
 #include <string.h>
 
 /* What the seed is spread over: each use has its own numbers. */
-enum seed_use { SEED_GOSSIP = 1, SEED_DETECTOR, SEED_BOOT_LOW, SEED_BOOT_HIGH };
+enum seed_use {
+    SEED_GOSSIP = 1,
+    SEED_DETECTOR,
+    SEED_BOOT, /* and the next one: 16 bytes */
+    SEED_LEAVE = SEED_BOOT + 2,
+    SEED_MACHINE = SEED_LEAVE + 2
+};
 
 /* Clocks. */
 
@@ -118,7 +124,7 @@ void host_move(struct host *host) {
 
 /* The node. */
 
-static uint64_t seed_of(const struct host *host, enum seed_use use) {
+static uint64_t seed_of(const struct host *host, uint64_t use) {
     uint64_t who = (uint64_t)host->number << 32 | host->boots;
     return hash64_pair(host->sim->settings.seed, hash64_pair(who, use));
 }
@@ -129,6 +135,19 @@ static void on_change(void *context, const struct member_change *change) {
 
 static void on_event(void *context, const struct henge_event *event) {
     trace_event(context, event);
+}
+
+static void bytes_of_seed(const struct host *host, uint64_t use, uint8_t out[16]) {
+    for (uint32_t i = 0; i < 16; i++) {
+        out[i] = (uint8_t)(seed_of(host, use + i / 8) >> 8 * (i % 8));
+    }
+}
+
+/* Of proofs that nobody here tries to forge: it need not be hard to turn back. */
+static void one_way(const uint8_t secret[RECORD_PROOF_BYTES], uint8_t out[RECORD_PROOF_BYTES]) {
+    for (uint32_t i = 0; i < RECORD_PROOF_BYTES; i++) {
+        out[i] = (uint8_t)hash64_seeded(secret, RECORD_PROOF_BYTES, i + 1);
+    }
 }
 
 static void config_of(const struct host *host, struct henge_config *config) {
@@ -158,10 +177,11 @@ static void gossip_create(struct host *host, const struct henge_config *config, 
     ASSERT(status == HENGE_OK); /* sim_create has checked the config */
     self->generation = host->generation_kept;
     self->address = host_place_address(host->place);
-    uint64_t boot_id[2] = {seed_of(host, SEED_BOOT_LOW), seed_of(host, SEED_BOOT_HIGH)};
-    for (uint32_t i = 0; i < RECORD_BOOT_BYTES; i++) {
-        self->boot_id[i] = (uint8_t)(boot_id[i / 8] >> 8 * (i % 8));
-    }
+    bytes_of_seed(host, SEED_BOOT, self->boot_id);
+    bytes_of_seed(host, SEED_LEAVE, settings.membership.leave_secret);
+    settings.membership.one_way = one_way;
+    settings.membership.former = host->peers_kept;
+    settings.membership.former_count = host->peers_kept_count;
     settings.membership.random_seed = seed_of(host, SEED_GOSSIP);
     settings.membership.wall_ms = host_wall_ms(host);
     host->gossip = gossip_node_create(&settings, &hooks, &host->overlay, sim->store, sim->epochs,
@@ -205,6 +225,7 @@ void host_boot(struct host *host, int64_t join_through) {
     detector_create_for(host, &config, now_ns);
     host->is_up = true;
     host->is_leaving = false;
+    host->is_machine_down = false;
     host->booted_ns = sim->now_ns;
     host->boots++;
     trace_boot(host, false);
@@ -216,10 +237,21 @@ void host_boot(struct host *host, int64_t join_through) {
     turn_touch(host);
 }
 
+/* Whom it would find in its data_dir. */
+static void peers_keep(struct host *host) {
+    if (!host->peers_kept) {
+        host->peers_kept = sim_take(host->sim, SIM_PEERS_KEPT * sizeof(*host->peers_kept));
+    }
+    host->peers_kept_count =
+        membership_former_addresses(host->gossip->membership, host->peers_kept, SIM_PEERS_KEPT);
+}
+
 void host_end(struct host *host) {
     struct sim *sim = host->sim;
     trace_boot(host, true);
+    peers_keep(host);
     host->is_up = false;
+    host->is_machine_down = seed_of(host, SEED_MACHINE) % 2 == 0;
     stream_host_gone(host);
     inbox_clear(host);
     turn_clear(host);

@@ -13,6 +13,7 @@ static bool drop_if_full(struct host *host, struct packet *packet, uint32_t wait
         return false;
     }
     (*count)++;
+    host->inbox_drops++;
     packet_give(&host->sim->packets, packet);
     return true;
 }

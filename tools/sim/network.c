@@ -184,17 +184,39 @@ struct outbox network_outbox(struct host *host) {
                            .stream_answer = outbox_answer};
 }
 
+/* The machine of a process that has ended says so, if its word comes through. */
+static void refuse(struct sim *sim, struct host *host, struct packet *packet) {
+    if (host->is_machine_down || cut_is(sim, host->number, packet->from_host) ||
+        is_lost(host, packet->from_host)) {
+        packet_give(&sim->packets, packet);
+        return;
+    }
+    sim_push(sim, sim->now_ns + network_delay_ns(host), EVENT_REFUSED, host->number, packet);
+}
+
 void network_arrive(struct sim *sim, struct packet *packet) {
     uint32_t to = sim->places[packet->to_place];
-    if (to == SIM_NOBODY || !sim->hosts[to].is_up) {
+    if (to == SIM_NOBODY) {
         sim->counts.nobody++;
         packet_give(&sim->packets, packet);
-        return;
-    }
-    if (cut_is(sim, packet->from_host, to)) {
+    } else if (cut_is(sim, packet->from_host, to)) {
         sim->counts.cut++;
         packet_give(&sim->packets, packet);
-        return;
+    } else if (sim->hosts[to].is_up) {
+        inbox_arrive(&sim->hosts[to], packet);
+    } else {
+        sim->counts.nobody++;
+        refuse(sim, &sim->hosts[to], packet);
     }
-    inbox_arrive(&sim->hosts[to], packet);
+}
+
+void network_refused(struct sim *sim, struct packet *packet) {
+    struct host *sender = &sim->hosts[packet->from_host];
+    if (sender->is_up && sender->place == packet->from_place &&
+        !turn_is_still(sender, HOST_DETECTOR) && !host_has(sender, SIM_DEAF)) {
+        struct henge_address address = host_place_address(packet->to_place);
+        detector_refused(sender->detector->detector, &address, host_node_ns(sender, sim->now_ns));
+        turn_detector_told(sender);
+    }
+    packet_give(&sim->packets, packet);
 }

@@ -159,6 +159,10 @@ void sim_destroy(struct sim *sim) {
         sim->ordered = ordered->next;
         memory_release(memory, ordered, sizeof(*ordered), HENGE_MEMORY_CORE);
     }
+    for (uint32_t number = 0; number < hosts; number++) {
+        memory_release(memory, sim->hosts[number].peers_kept,
+                       SIM_PEERS_KEPT * sizeof(struct henge_address), HENGE_MEMORY_CORE);
+    }
     memory_release(memory, sim->hosts, hosts * sizeof(*sim->hosts), HENGE_MEMORY_CORE);
     memory_release(memory, sim->touched, hosts * sizeof(*sim->touched), HENGE_MEMORY_CORE);
     memory_release(memory, sim->places, sim->places_capacity * sizeof(*sim->places),
@@ -233,6 +237,9 @@ static void happen(struct sim *sim, const struct event *event) {
         break;
     case EVENT_PACKET:
         network_arrive(sim, event->item);
+        break;
+    case EVENT_REFUSED:
+        network_refused(sim, event->item);
         break;
     case EVENT_READ:
         inbox_read_event(host, event->number);

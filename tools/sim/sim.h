@@ -59,13 +59,14 @@ struct sim_hosts {
 enum sim_action_kind {
     /* What is asked of nodes. */
     SIM_START = 1, /* amount: host to join through, -1 = none. One that is up is left alone */
-    SIM_CRASH,     /* ends without a word; what it had sent still arrives */
+    SIM_CRASH,     /* ends without a word; what it had sent still arrives. Every second time the
+                      machine goes with it: else it says that nobody listens */
     SIM_RESTART,  /* crashes (if up) and starts again after duration_ns, joining through `amount` as
                      START does; flag: enum sim_restart */
     SIM_LEAVE,    /* gracefully; ends when the leave is done */
     SIM_JOIN,     /* a node that is up joins through host `amount` */
     SIM_METADATA, /* sets one metadata value to a new one */
-    SIM_EVICT,    /* each of `who` evicts host `amount` */
+    SIM_EVICT,    /* each of `who` evicts host `amount`, if it knows it */
     /* Faults: last for duration_ns, 0 = until HEAL. A second one of a kind replaces the first. */
     SIM_PAUSE,          /* SIGSTOP: nothing runs; packets wait in the socket, up to its size */
     SIM_STALL_GOSSIP,   /* that role alone stands still; its packets and messages wait */

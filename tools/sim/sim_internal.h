@@ -28,6 +28,7 @@
 enum {
     SIM_OBSERVERS_MAX = 16,
     SIM_FEED_MAX = 1024,        /* role messages in a queue between the halves, as in the runtime */
+    SIM_PEERS_KEPT = 64,        /* as in the runtime */
     SIM_STREAMS_PER_HOST = 128, /* as in the runtime */
     SIM_LINK_BYTES = 256 * 1024, /* wait for a host's limited link */
     SIM_PORT = 7946,
@@ -52,6 +53,7 @@ enum sim_event_kind {
     EVENT_RESTART,     /* item: struct ordered; host */
     EVENT_ORDER,       /* item: struct ordered; a host that stood still is asked again */
     EVENT_PACKET,      /* item: struct packet */
+    EVENT_REFUSED,     /* item: struct packet that nobody took, on its way back */
     EVENT_READ,        /* a slow host has done with one packet */
     EVENT_WAKE_GOSSIP, /* a role's deadline; void unless it is the one that is armed */
     EVENT_WAKE_DETECTOR,
@@ -70,6 +72,7 @@ struct letter {
 struct role {
     struct letter *first, *last;
     uint32_t packets, messages; /* waiting; messages: of the other role */
+    uint32_t packets_most;      /* of `packets`, since the last step */
     bool is_dirty;              /* has been handed something since its last step */
     uint64_t deadline_ns;       /* virtual, TIME_NEVER = none */
     uint64_t armed_ns;          /* of the wake-up that is in the queue */
@@ -88,10 +91,14 @@ struct host {
     bool is_up;
     bool is_touched; /* has a turn at the end of this instant */
     bool is_leaving;
+    bool is_machine_down; /* with its process: nothing says that nobody listens */
     uint32_t boots;
     uint32_t metadata_sets;
     uint64_t booted_ns;
     uint64_t generation_kept; /* persisted, 0 = none */
+    struct henge_address
+        *peers_kept; /* likewise: SIM_PEERS_KEPT of room, NULL before the first end */
+    uint32_t peers_kept_count;
     uint64_t name_hash;
 
     /* Clocks: node time = clock_node_ns + (virtual - clock_ns) * (1 + drift). */
@@ -108,6 +115,7 @@ struct host {
     uint32_t inbox_datagrams;
     uint64_t read_number;     /* of the EVENT_READ under way, 0 = none */
     struct packet_chain held; /* in the network, while it is deaf */
+    uint64_t inbox_drops;     /* not yet told to the detector */
     uint64_t link_free_ns;    /* SIM_CAPACITY: when what waits will have gone */
     uint32_t streams;
     uint32_t cuts; /* it is on the smaller side of so many */
@@ -214,6 +222,7 @@ void turn_hand_packet(struct host *host, struct packet *packet);
 /* From io to gossip: SCRIPT_DONE, STREAM_ENDED. */
 void turn_tell_gossip(struct host *host, const struct role_message *message);
 void turn_touch(struct host *host);
+void turn_detector_told(struct host *host);
 /* Whatever has waited while it stood still. */
 void turn_resume(struct host *host);
 void turn_wake(struct host *host, enum host_role role, uint64_t number);
@@ -228,6 +237,8 @@ void turn_letters_deinit(struct sim *sim);
 /* network.c */
 struct outbox network_outbox(struct host *host);
 void network_arrive(struct sim *sim, struct packet *packet);
+/* Its sender hears that nobody listens there. */
+void network_refused(struct sim *sim, struct packet *packet);
 /* How long a packet of the host is under way, from now on. */
 uint64_t network_delay_ns(struct host *host);
 /* When the last of these bytes leaves the host's own link; false: too many wait. */

@@ -189,8 +189,8 @@ static void connect_event(struct sim *sim, struct stream *stream) {
         return;
     }
     uint64_t timeout_ns = stream->opened_ns + CONNECT_NS;
-    if (!server || is_blocked(sim, client, server) || is_lost(sim, client, server) ||
-        is_lost(sim, server, client)) {
+    if (!server || server->is_machine_down || is_blocked(sim, client, server) ||
+        is_lost(sim, client, server) || is_lost(sim, server, client)) {
         uint64_t retry_ns = sim->now_ns + NS_PER_S;
         arm(sim, stream, LIFE, retry_ns < timeout_ns ? retry_ns : timeout_ns);
         return;

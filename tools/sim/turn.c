@@ -164,12 +164,14 @@ void turn_hand_packet(struct host *host, struct packet *packet) {
     }
     if (packet->stream == 0 && role->packets >= quota(host, to)) {
         sim->counts.role_full++;
+        host->inbox_drops++;
         packet_give(&sim->packets, packet);
         return;
     }
     struct letter *letter = letter_take(sim);
     letter->packet = packet;
     role->packets++;
+    role->packets_most = role->packets > role->packets_most ? role->packets : role->packets_most;
     put(host, to, letter);
 }
 
@@ -223,6 +225,20 @@ static void arm_after_step(struct host *host, enum host_role which, uint64_t dea
     turn_arm(host, which, virtual_ns > sim->now_ns ? virtual_ns : sim->now_ns + SIM_TURN_NS);
 }
 
+/* What the runtime tells the detector of itself: late turns, full queues, drops. */
+static void strain_tell(struct host *host) {
+    struct role *role = &host->roles[HOST_DETECTOR];
+    uint64_t now_ns = host->sim->now_ns;
+    uint64_t lateness_ns = role->deadline_ns < now_ns ? now_ns - role->deadline_ns : 0;
+    uint32_t role_permille = role->packets_most * 1000 / quota(host, HOST_DETECTOR);
+    uint32_t inbox_permille = host->inbox_datagrams * 1000 / host->sim->settings.inbox_packets;
+    detector_strain(host->detector->detector, lateness_ns,
+                    role_permille > inbox_permille ? role_permille : inbox_permille,
+                    host->inbox_drops);
+    role->packets_most = 0;
+    host->inbox_drops = 0;
+}
+
 static void step(struct host *host, enum host_role which) {
     struct sim *sim = host->sim;
     struct outbox outbox = network_outbox(host);
@@ -239,6 +255,7 @@ static void step(struct host *host, enum host_role which) {
                        membership_wants_horizon(gossip->membership), now_ns);
     } else {
         struct detector *detector = host->detector->detector;
+        strain_tell(host);
         detector_node_step(host->detector, now_ns, horizon_ns, &outbox);
         arm_after_step(host, which, detector_deadline(detector), detector_wants_horizon(detector),
                        now_ns);
@@ -292,6 +309,11 @@ void turn_wake(struct host *host, enum host_role which, uint64_t number) {
     } else if (!turn_is_still(host, which)) {
         turn_touch(host);
     }
+}
+
+void turn_detector_told(struct host *host) {
+    host->roles[HOST_DETECTOR].is_dirty = true;
+    turn_touch(host);
 }
 
 void turn_resume(struct host *host) {

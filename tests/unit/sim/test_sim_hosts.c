@@ -102,6 +102,51 @@ Test(sim_hosts, one_that_leaves_ends_and_is_known_to_have_left) {
     cr_assert_eq(world.verdicts[3], 0);
 }
 
+Test(sim_hosts, an_evicted_one_is_held_left_and_falls_silent) {
+    world_form(10, 1);
+    world_act(SIM_EVICT, 4, 3, 0);
+    world_run(SECONDS(5));
+    cr_assert(world_all_hold(3, HENGE_LEFT));
+    cr_assert(sim_is_up(world.sim, 3));
+    world_forget();
+    world_run(SECONDS(5));
+    cr_assert_eq(world.sends[3][LANE_GOSSIP], 0);
+    world_act(SIM_JOIN, 3, 0, 0);
+    world_run(SECONDS(10));
+    cr_assert(world_agrees());
+}
+
+Test(sim_hosts, former_peers_are_kept_unless_forgotten) {
+    world_form(10, 1);
+    struct sim_action action = {
+        .kind = SIM_RESTART, .who = {3, 1, 1}, .duration_ns = SECONDS(1), .amount = -1};
+    sim_act(world.sim, &action);
+    world_run(SECONDS(60));
+    cr_assert(world_agrees(), "found again without a seed");
+}
+
+Test(sim_hosts, where_a_process_has_ended_its_machine_says_so) {
+    uint64_t refused = 0;
+    uint32_t silent = 0;
+    world_form(20, 1);
+    for (uint32_t host = 1; host < 9; host++) {
+        uint64_t before = refused;
+        world_act(SIM_CRASH, host, 0, 0);
+        world_run(SECONDS(20));
+        refused = 0;
+        for (uint32_t other = 0; other < 20; other++) {
+            struct detector_counters counters = {0};
+            if (sim_is_up(world.sim, other)) {
+                detector_counters_get(sim_detector(world.sim, other)->detector, &counters);
+            }
+            refused += counters.refused;
+        }
+        silent += refused == before;
+    }
+    cr_assert_gt(refused, 0);
+    cr_assert(silent > 0 && silent < 8, "every second time: %u of 8", silent);
+}
+
 Test(sim_hosts, metadata_reaches_all) {
     world_form(10, 1);
     uint32_t before = sim_look(world.sim, 0, 3)->record->payload_version;
