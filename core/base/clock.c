@@ -8,6 +8,12 @@ uint64_t clock_monotonic_ns(void) {
     return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
 }
 
+uint64_t clock_boot_ns(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_BOOTTIME, &time);
+    return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
+}
+
 uint64_t clock_wall_ms(void) {
     struct timespec time;
     clock_gettime(CLOCK_REALTIME, &time);

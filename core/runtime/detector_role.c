@@ -37,6 +37,15 @@ static void on_packet(struct detector_role *role, uint32_t id, struct buffer *bu
     desk_return(desk, buffer);
 }
 
+static void on_refused(struct detector_role *role, uint32_t id, const struct henge_address *peer,
+                       uint64_t now_ns) {
+    struct henge_node *node = role->desk.nodes[id];
+    if (node) {
+        detector_refused(node->detector->detector, peer, now_ns);
+        desk_touch(&role->desk, id);
+    }
+}
+
 /* ATTACH and DETACH go on to io. The queue has room for one of each per node: runtime_limits. */
 static void pass_on(struct detector_role *role, const struct role_message *message) {
     bool pushed = queue_push(role->desk.to_io, message);
@@ -80,6 +89,8 @@ static uint32_t drain(struct detector_role *role, uint64_t now_ns) {
     for (uint32_t i = 0; i < DETECTOR_BATCH && queue_pop(queues->io_to_detector, &message); i++) {
         if (message.kind == ROLE_HORIZON) {
             desk_horizon(&role->desk, message.as.time_ns);
+        } else if (message.kind == ROLE_REFUSED) {
+            on_refused(role, message.node, &message.as.address, now_ns);
         } else {
             on_packet(role, message.node, message.as.buffer, now_ns);
         }
@@ -88,8 +99,35 @@ static uint32_t drain(struct detector_role *role, uint64_t now_ns) {
     return count;
 }
 
+/* How this thread fares, seen before any ack is missed. */
+static void look_at_self(struct detector_role *role, uint64_t now_ns) {
+    struct desk *desk = &role->desk;
+    uint64_t due_ns = heap_deadline(&desk->timers);
+    uint32_t waiting = (uint32_t)queue_count(desk->runtime->queues.io_to_detector);
+    uint32_t quota = desk->runtime->limits.received_quota[BUFFER_HOLDER_DETECTOR];
+    uint64_t before_ns = clock_monotonic_ns();
+    uint64_t boot_ns = clock_boot_ns();
+    uint64_t gap_ns = suspend_watch_gap(&role->suspend, before_ns, boot_ns, clock_monotonic_ns());
+    role->lateness_ns = now_ns > due_ns ? now_ns - due_ns : 0;
+    role->inbox_permille = (uint32_t)((uint64_t)waiting * 1000 / quota);
+    for (uint32_t id = 0; gap_ns > 0 && id < desk->runtime->limits.nodes; id++) {
+        if (desk->nodes[id]) {
+            detector_suspended(desk->nodes[id]->detector->detector, gap_ns);
+            desk_touch(desk, id);
+        }
+    }
+}
+
+static void strain_tell(const struct detector_role *role, struct henge_node *node) {
+    uint64_t drops = counter_get(&node->io.dropped_kernel);
+    detector_strain(node->detector->detector, role->lateness_ns, role->inbox_permille,
+                    drops - node->drops_told);
+    node->drops_told = drops;
+}
+
 uint32_t detector_role_step(struct detector_role *role, uint64_t now_ns) {
     struct desk *desk = &role->desk;
+    look_at_self(role, now_ns);
     uint32_t count = drain(role, now_ns);
     desk_touch_due(desk, now_ns);
     count += desk->touched_count;
@@ -101,6 +139,7 @@ uint32_t detector_role_step(struct detector_role *role, uint64_t now_ns) {
             continue;
         }
         desk->current = node;
+        strain_tell(role, node);
         detector_node_step(node->detector, now_ns, desk->horizon_ns, &desk->outbox);
         desk_timer(desk, id, detector_deadline(node->detector->detector),
                    detector_wants_horizon(node->detector->detector), now_ns);

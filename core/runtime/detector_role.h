@@ -4,9 +4,13 @@
 #define CORE_RUNTIME_DETECTOR_ROLE_H
 
 #include "core/runtime/desk.h"
+#include "core/runtime/suspend_watch.h"
 
 struct detector_role {
     struct desk desk;
+    struct suspend_watch suspend;
+    uint32_t inbox_permille; /* of this turn, before it was emptied */
+    uint64_t lateness_ns;    /* of this turn, against its earliest deadline */
 };
 
 struct detector_role *detector_role_create(struct henge_runtime *runtime);

@@ -108,6 +108,18 @@ static void on_sent(void *context, struct buffer *buffer, int error) {
     io_role_send_home(role, buffer);
 }
 
+/* Only a hint: dropped unless the detector keeps up. While fewer than IO_REFUSALS_MAX messages of
+ * any kind wait, no more than that are of this kind, so packets always find their room. */
+static void on_refused(void *context, uint32_t endpoint, const struct henge_address *peer) {
+    struct io_role *role = context;
+    struct henge_node *node = io_role_node(role, endpoint);
+    if (node && queue_count(role->runtime->queues.io_to_detector) < IO_REFUSALS_MAX) {
+        struct role_message message = {.kind = ROLE_REFUSED, .node = node->id};
+        message.as.address = *peer;
+        io_role_tell(role, BUFFER_HOLDER_DETECTOR, &message);
+    }
+}
+
 static void on_accepted(void *context, uint32_t endpoint, uint32_t stream,
                         const struct henge_address *peer) {
     struct io_role *role = context;
@@ -177,6 +189,7 @@ enum henge_status io_role_adopt(struct io_role *role) {
         .context = role,
         .on_datagram = on_datagram,
         .on_sent = on_sent,
+        .on_refused = on_refused,
         .on_accepted = on_accepted,
         .on_connected = on_connected,
         .on_read = on_read,

@@ -26,6 +26,7 @@ struct io_role {
     uint64_t horizon_from_ns; /* the first turn after the request */
     uint32_t horizon_turns;
     uint64_t now_ns;
+    uint64_t drops_due_ns; /* when to ask the kernel what it has dropped */
     uint8_t wakes;
 };
 

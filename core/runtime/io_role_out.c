@@ -5,6 +5,8 @@
 #include "core/runtime/io_role_internal.h"
 #include "membership/outbox.h"
 
+#define IO_DROPS_LOOK_NS (1 * NS_PER_S)
+
 enum { IO_BATCH = 256 }; /* messages of each queue per turn: else sends starve receives */
 
 void io_role_wake_others(struct io_role *role) {
@@ -162,6 +164,21 @@ static uint32_t take_back(struct io_role *role, struct queue *returns, enum buff
     return count;
 }
 
+/* No wake-up of its own: where nothing arrives nothing is dropped. */
+static void drops_look(struct io_role *role) {
+    if (role->now_ns < role->drops_due_ns) {
+        return;
+    }
+    role->drops_due_ns = role->now_ns + IO_DROPS_LOOK_NS;
+    for (uint32_t id = 0; id < role->runtime->limits.nodes; id++) {
+        struct henge_node *node = role->nodes[id];
+        if (node && !role->is_closing[id]) {
+            counter_set(&node->io.dropped_kernel,
+                        endpoint_drops(role->runtime->transport, node->endpoint));
+        }
+    }
+}
+
 uint32_t io_role_step(struct io_role *role, uint64_t now_ns) {
     struct role_queues *queues = &role->runtime->queues;
     struct role_message message;
@@ -182,6 +199,7 @@ uint32_t io_role_step(struct io_role *role, uint64_t now_ns) {
     }
     stream_hub_step(role->hub, now_ns);
     detach_finish(role);
+    drops_look(role);
     io_role_wake_others(role);
     return count;
 }

@@ -65,7 +65,7 @@ static bool queues_create(struct henge_runtime *runtime) {
      * DETACHED per node + HORIZON */
     uint32_t to_gossip = gossip_quota + limits->frames_quota + 4 * limits->streams +
                          2 * limits->sends + 2 * limits->nodes + 2;
-    uint32_t to_detector = detector_quota + 2;
+    uint32_t to_detector = detector_quota + 2 + IO_REFUSALS_MAX;
     /* SEND + STREAM_REQUEST, STREAM_ANSWER (as many again as sends, see desk.c) + FLUSH */
     uint32_t from_gossip = 2 * limits->sends + 4;
     /* SEND + FLUSH + ATTACH, DETACH */

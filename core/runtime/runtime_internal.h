@@ -23,6 +23,9 @@ struct io_role;
 struct gossip_role;
 struct detector_role;
 
+/* Words of refused datagrams that may wait for the detector; further ones are dropped. */
+enum { IO_REFUSALS_MAX = 64 };
+
 enum role_id { ROLE_IO = 0, ROLE_GOSSIP, ROLE_DETECTOR, ROLE_COUNT };
 
 /* Every pair of threads has one queue of messages each way, and one each way for buffers that come
@@ -95,7 +98,7 @@ struct henge_runtime {
 /* Counted by the io thread. */
 struct io_node_counters {
     counter packets_received, packets_sent, bytes_received, bytes_sent;
-    counter forged, dropped_quota, dropped_send, unknown_lane;
+    counter forged, dropped_quota, dropped_send, dropped_kernel, unknown_lane;
     counter streams_opened, streams_accepted, streams_failed;
 };
 
@@ -112,6 +115,7 @@ struct henge_node {
     bool is_detaching;              /* gossip thread: silent, waits for the others to let go */
     bool is_detached;               /* gossip thread: the round of DETACH is done */
     struct detector_node *detector; /* detector thread */
+    uint64_t drops_told;            /* detector thread: of io.dropped_kernel */
     struct seal_sender sender;      /* io thread */
     uint64_t random_seed;
     uint64_t generation_floor;          /* the generation to start with */

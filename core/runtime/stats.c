@@ -44,6 +44,8 @@ static void detector_stats(const struct detector_node_counters *from, struct hen
     to->nacks_received = counter_get(&from->nacks_received);
     to->refutations = counter_get(&from->refutations);
     to->pauses = counter_get(&from->pauses);
+    to->strains = counter_get(&from->strains);
+    to->probes_refused = counter_get(&from->refused);
 }
 
 static void io_stats(const struct io_node_counters *from, struct henge_stats *to) {
@@ -53,6 +55,7 @@ static void io_stats(const struct io_node_counters *from, struct henge_stats *to
     to->bytes_sent = counter_get(&from->bytes_sent);
     to->packets_forged = counter_get(&from->forged);
     to->packets_dropped_quota = counter_get(&from->dropped_quota);
+    to->packets_dropped_kernel = counter_get(&from->dropped_kernel);
     to->packets_dropped_send = counter_get(&from->dropped_send);
     to->streams_opened = counter_get(&from->streams_opened);
     to->streams_accepted = counter_get(&from->streams_accepted);

@@ -30,19 +30,22 @@ struct henge_stats {
 
     /* this node: packets */
     uint64_t packets_received, packets_sent, bytes_received, bytes_sent;
-    uint64_t packets_forged;        /* not authentic: wrong key, label, or a flipped bit */
-    uint64_t packets_malformed;     /* authentic, but not a message */
-    uint64_t packets_misdirected;   /* meant for another generation */
-    uint64_t packets_dropped_quota; /* a consumer had all the buffers it may have */
-    uint64_t packets_dropped_send;  /* no send buffer or socket full */
+    uint64_t packets_forged;         /* not authentic: wrong key, label, or a flipped bit */
+    uint64_t packets_malformed;      /* authentic, but not a message */
+    uint64_t packets_misdirected;    /* meant for another generation */
+    uint64_t packets_dropped_quota;  /* a consumer had all the buffers it may have */
+    uint64_t packets_dropped_send;   /* no send buffer or socket full */
+    uint64_t packets_dropped_kernel; /* the socket's receive queue was full */
     uint64_t streams_opened, streams_accepted, streams_failed;
 
     /* this node: protocol */
     uint64_t probes_sent, probes_failed, probes_indirect, acks_sent, nacks_received;
-    uint64_t accusations; /* suspicions that this node started */
-    uint64_t verdicts;    /* DEAD that this node declared */
-    uint64_t refutations; /* times this node raised its own version */
-    uint64_t pauses;      /* times the pause guard struck */
+    uint64_t accusations;    /* suspicions that this node started */
+    uint64_t verdicts;       /* DEAD that this node declared */
+    uint64_t refutations;    /* times this node raised its own version */
+    uint64_t pauses;         /* times the pause guard struck */
+    uint64_t strains;        /* times this node saw itself late, flooded or dropping */
+    uint64_t probes_refused; /* nobody listened where a probe went: helpers asked at once */
     uint64_t gossip_updates_sent, gossip_updates_received, gossip_updates_news;
     uint64_t syncs_started, syncs_records_received;
     uint64_t updates_refused; /* table or metadata limits */

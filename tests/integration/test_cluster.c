@@ -89,6 +89,7 @@ Test(cluster, a_crash_is_one_ring_version_and_a_restart_a_higher_generation) {
     uint64_t versions[FIVE];
     size_t suspicions = 0;
     uint64_t accusations = 0;
+    uint64_t refused = 0;
     cr_assert(daemons_cluster(daemons, FIVE, directory, NULL));
     daemon_sleep_ms(1000); /* the last publication of the bootstrap is out */
     for (int index = 0; index < FIVE; index++) {
@@ -115,11 +116,13 @@ Test(cluster, a_crash_is_one_ring_version_and_a_restart_a_higher_generation) {
             cr_assert_eq(daemon_events_count(&daemons[index], "member-failed", "n3"), 1);
             suspicions += daemon_events_count(&daemons[index], "member-suspected", "n3");
             accusations += daemon_info(&daemons[index], "accusations");
+            refused += daemon_info(&daemons[index], "probes_refused");
         }
     }
     /* So the zeros that other tests expect of these mean something. */
     cr_assert_gt(suspicions, 0, "nobody is DEAD who was not SUSPECT to somebody");
     cr_assert_gt(accusations, 0);
+    cr_assert_gt(refused, 0, "its host said that nobody listens there any more");
     daemon_sleep_ms(1000); /* a second ring would be out by now */
     for (int index = 0; index < FIVE; index++) {
         if (index != 2) {

@@ -2,6 +2,7 @@
  * value.
  *
  *     io -> both           PACKET, HORIZON
+ *     io -> detector       REFUSED
  *     io -> gossip         SCRIPT_DONE, STREAM_ENDED, ATTACHED, DETACHED
  *     both -> io           SEND, FLUSH
  *     gossip -> io         STREAM_REQUEST, STREAM_ANSWER
@@ -46,6 +47,7 @@ enum role_message_kind {
     ROLE_PEER_FINGERPRINT,
     ROLE_VERIFY,
     ROLE_PROBES,
+    ROLE_REFUSED,
 };
 
 struct role_message {
@@ -54,9 +56,10 @@ struct role_message {
     uint16_t zero;
     uint32_t node; /* id of the node in its runtime */
     union {
-        struct buffer *buffer; /* PACKET, SEND: ownership moves */
-        uint64_t time_ns;      /* HORIZON: all received before it was handed over */
-        uint64_t token;        /* SCRIPT_DONE: script; STREAM_ENDED: request */
+        struct henge_address address; /* REFUSED: nobody listens there */
+        struct buffer *buffer;        /* PACKET, SEND: ownership moves */
+        uint64_t time_ns;             /* HORIZON: all received before it was handed over */
+        uint64_t token;               /* SCRIPT_DONE: script; STREAM_ENDED: request */
         struct {
             struct henge_address address;
             uint32_t script_bytes;

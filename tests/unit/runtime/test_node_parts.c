@@ -8,6 +8,7 @@
 #include "core/runtime/node/publication.h"
 #include "core/runtime/peers_file.h"
 #include "core/runtime/resolve.h"
+#include "core/runtime/suspend_watch.h"
 #include "henge/events.h"
 #include <criterion/criterion.h>
 #include <sched.h>
@@ -72,6 +73,21 @@ Test(events, each_type_has_a_text_of_its_own) {
         cr_expect_str_eq(henge_event_type_text((enum henge_event_type)type), texts[type]);
     }
     cr_expect_str_eq(henge_event_type_text(HENGE_EVENT_TYPE_COUNT), "unknown");
+}
+
+Test(suspend_watch, a_sleep_is_told_once_and_a_late_reading_never) {
+    struct suspend_watch watch = {0};
+    uint64_t now = 50000 * MS;
+    cr_expect_eq(suspend_watch_gap(&watch, now, now + 7000 * MS, now), 0, "slept before the start");
+    cr_expect_eq(suspend_watch_gap(&watch, now, now + 7000 * MS + 300, now + 500), 0);
+    cr_expect_eq(suspend_watch_gap(&watch, now, now + 9000 * MS, now + 900 * MS), 0,
+                 "this thread was stopped between the readings");
+    cr_expect_eq(suspend_watch_gap(&watch, now, now + 7000 * MS, now + 500), 0);
+    cr_expect_eq(suspend_watch_gap(&watch, now, now + 67000 * MS, now + 500), 60000 * MS);
+    cr_expect_eq(suspend_watch_gap(&watch, now, now + 67000 * MS, now + 500), 0);
+    cr_expect_eq(suspend_watch_gap(&watch, now, now + 67020 * MS, now + 500), 20 * MS);
+    cr_expect_eq(suspend_watch_gap(&watch, now, now + 60000 * MS, now + 500), 0, "no going back");
+    cr_expect_eq(suspend_watch_gap(&watch, now, now - 1, now + 500), 0);
 }
 
 Test(settings, the_profile_reaches_both_halves) {
