@@ -45,6 +45,17 @@ static uint64_t end_time(const struct membership *membership) {
     return membership->freeze.since_ns + suspicion_max_ns(membership);
 }
 
+/* Nobody has heard what this node said meanwhile: the suspects are told again. */
+static void thaw(struct membership *membership) {
+    struct suspicions *suspicions = &membership->suspicions;
+    suspicions_thaw(suspicions, membership->freeze.since_ns, membership->now_ns);
+    for (uint32_t id = 0; id < suspicions->reached; id++) {
+        struct merge_result result = {.outcome = MERGE_NEWS, .slot = suspicions->entries[id].slot};
+        if (result.slot != NO_SLOT && suspicion_has(suspicions, id, membership->name_hash))
+            gossip_news(membership, &result);
+    }
+}
+
 bool freeze_check(struct membership *membership) {
     struct freeze *freeze = &membership->freeze;
     if (!membership->settings.profile->is_frozen_when_cut_off)
@@ -57,7 +68,7 @@ bool freeze_check(struct membership *membership) {
         tell(membership, true);
     } else if (!freeze->is_cut_off && was) {
         if (freeze->is_frozen)
-            suspicions_thaw(&membership->suspicions, freeze->since_ns, membership->now_ns);
+            thaw(membership);
         freeze->is_frozen = false;
         tell(membership, false);
     }

@@ -73,7 +73,11 @@ static void enqueue(struct membership *membership, uint32_t id, struct gossip_en
     struct gossip_entry *entry = &gossip->entries[id];
     if (entry->is_queued) {
         wanted.is_full |= entry->is_full;
-        wanted.is_light &= entry->is_light;
+        /* What was to reach everybody still is. */
+        if (entry->waves == 0)
+            wanted.waves = wanted.transmissions = 0;
+        if (wanted.class == GOSSIP_LATER && (entry->waves == 0 || entry->transmissions == 0))
+            wanted.class = entry->class;
         gossip_entry_unlink(gossip, id);
     }
     wanted.turn = gossip->turn;
@@ -91,19 +95,33 @@ void gossip_tombstone(struct membership *membership, const struct update *update
     enqueue(membership, id, (struct gossip_entry){.class = GOSSIP_STATUS});
 }
 
+/* How urgent, and in how many waves: see gossip.h. */
+static void set_waves(const struct membership *membership, const struct merge_result *result,
+                      struct gossip_entry *entry) {
+    uint8_t status = membership->table.members[result->slot].status;
+    if (!membership->settings.profile->is_event_driven || result->payload_news)
+        return;
+    if (status == HENGE_SUSPECT) {
+        entry->waves = result->is_confirmation ? 1 : 2;
+        if (result->is_confirmation)
+            entry->class = GOSSIP_LATER;
+    } else if (status == HENGE_DEAD && result->is_verdict) {
+        entry->waves = 2;
+        entry->transmissions = (uint8_t)gossip_first_width(membership);
+    }
+}
+
 void gossip_news(struct membership *membership, const struct merge_result *result) {
     if (result->outcome != MERGE_NEWS || result->slot == NO_SLOT)
         return;
     uint8_t status = membership->table.members[result->slot].status;
-    uint8_t class = GOSSIP_STATUS;
+    struct gossip_entry entry = {.class = GOSSIP_STATUS,
+                                 .is_full = result->payload_news || result->is_revived};
     if (status == HENGE_LEFT)
-        class = GOSSIP_OWN;
+        entry.class = GOSSIP_OWN;
     else if (result->is_new || (result->payload_news && !result->is_revived))
-        class = GOSSIP_PAYLOAD;
-    struct gossip_entry entry = {.class = class,
-                                 .is_full = result->payload_news || result->is_revived,
-                                 .is_light = result->is_confirmation &&
-                                             membership->settings.profile->is_event_driven};
+        entry.class = GOSSIP_PAYLOAD;
+    set_waves(membership, result, &entry);
     enqueue(membership, TOMBSTONE_NEWS_MAX + result->slot, entry);
 }
 

@@ -8,9 +8,12 @@
  * later a second wave, to this node's successors in the circle of name hashes; then a wave per tick
  * to the successors that follow, until the limit (gossip_bound.c has the reasons and the figures).
  * All targets of one wave get one and the same packet, built once. With more than
- * REPEAT_PACKETS_MAX packets to repeat, the successors get a SYNC instead of the rest. In profiles
- * that are bound to the timer: on each tick one packet to each of `fanout` members at random, and
- * nothing else. */
+ * REPEAT_PACKETS_MAX packets to repeat, the successors get a SYNC instead of the rest. What has not
+ * to reach everybody goes in fewer waves: an accusation in two (it is its victim that has to hear,
+ * and is told by pings too), a confirmation in one, with the next tick. A verdict that others are
+ * about to reach by themselves goes to the first successors alone; to whom it is news, he passes it
+ * on in full. In profiles that are bound to the timer: on each tick one packet to each of `fanout`
+ * members at random, and nothing else. */
 #ifndef MEMBERSHIP_GOSSIP_H
 #define MEMBERSHIP_GOSSIP_H
 
@@ -23,15 +26,16 @@ enum gossip_class {
     GOSSIP_OWN = 0, /* own refutation, and departures */
     GOSSIP_STATUS,
     GOSSIP_PAYLOAD,
+    GOSSIP_LATER, /* accusers that confirm: with the next tick, or where there is room */
     GOSSIP_CLASSES
 };
 
 struct gossip_entry {
     uint32_t next, previous; /* entry ids, NO_SLOT at the ends */
     bool is_queued : 1;
-    bool is_full : 1;  /* the record goes along */
-    bool is_light : 1; /* two waves will do */
-    uint8_t class;     /* enum gossip_class */
+    bool is_full : 1; /* the record goes along */
+    uint8_t waves;    /* that will do, 0: as many as the limit asks for */
+    uint8_t class;    /* enum gossip_class */
     uint8_t transmissions;
     uint8_t turn; /* gossip.turn when it was last put into a packet */
 };
@@ -63,6 +67,7 @@ void gossip_tombstone(struct membership *membership, const struct update *update
 void gossip_drop(struct gossip *gossip, uint32_t slot);
 /* Between the files of gossip: something fresh is queued; entries on and off their lists. */
 void gossip_wake(struct membership *membership);
+uint32_t gossip_first_width(const struct membership *membership);
 void gossip_entry_link(struct gossip *gossip, uint32_t id);
 void gossip_entry_unlink(struct gossip *gossip, uint32_t id);
 struct update gossip_entry_update(const struct membership *membership, uint32_t id);

@@ -31,7 +31,7 @@ static bool is_event_driven(const struct membership *membership) {
 }
 
 /* Copies of the first wave. */
-static uint32_t first_width(const struct membership *membership) {
+uint32_t gossip_first_width(const struct membership *membership) {
     uint32_t live = membership->table.live_count, fanout = membership->settings.fanout;
     return live < fanout ? live : fanout;
 }
@@ -42,12 +42,12 @@ static struct stage fresh_stage(void) {
 
 /* Sent in a first wave, whole or in part. */
 static struct stage repeat_stage(const struct membership *membership) {
-    return (struct stage){1, first_width(membership)};
+    return (struct stage){1, gossip_first_width(membership)};
 }
 
 /* Repeated once. */
 static struct stage tick_stage(const struct membership *membership) {
-    return (struct stage){first_width(membership) + 1, TRANSMISSIONS_MAX - 1};
+    return (struct stage){gossip_first_width(membership) + 1, TRANSMISSIONS_MAX - 1};
 }
 
 static bool has_class(const struct gossip *gossip, struct stage stage, size_t class) {
@@ -59,7 +59,8 @@ static bool has_class(const struct gossip *gossip, struct stage stage, size_t cl
 
 static bool has_any(const struct gossip *gossip, struct stage stage) {
     return has_class(gossip, stage, GOSSIP_OWN) || has_class(gossip, stage, GOSSIP_STATUS) ||
-           has_class(gossip, stage, GOSSIP_PAYLOAD);
+           has_class(gossip, stage, GOSSIP_PAYLOAD) ||
+           (stage.first > 0 && has_class(gossip, stage, GOSSIP_LATER));
 }
 
 /* Takes what fits before `end`. An entry that this turn has taken already is passed over. */
@@ -131,7 +132,7 @@ static bool draw(struct membership *membership, double chance) {
 static bool is_done(struct membership *membership, const struct gossip_entry *entry,
                     uint32_t transmissions) {
     double left = limit_of(membership) - transmissions;
-    if (entry->is_light && transmissions >= 2 * first_width(membership))
+    if (entry->waves > 0 && transmissions >= entry->waves * gossip_first_width(membership))
         return true;
     if (transmissions >= TRANSMISSIONS_MAX || left <= 0)
         return true;
@@ -168,7 +169,7 @@ static uint32_t wave_targets(struct membership *membership, struct stage stage,
                              uint32_t *slots_out) {
     if (stage.first == 0)
         return targets_random(membership, wave_width(membership, 0), slots_out);
-    uint32_t first = first_width(membership);
+    uint32_t first = gossip_first_width(membership);
     uint32_t sent = stage.first > first ? stage.first : first;
     return targets_successors(membership, sent - first, wave_width(membership, sent), slots_out);
 }
@@ -264,10 +265,6 @@ static void step_fresh(struct membership *membership, struct outbox *outbox) {
     while (sends && has_any(gossip, fresh_stage()))
         sends = send_wave(membership, fresh_stage(), outbox);
     gossip->fresh_due_ns = sends ? TIME_NEVER : retry_time(membership);
-    uint64_t repeat_ns =
-        membership->now_ns + REPEAT_WINDOWS * membership->settings.gossip_window_ns;
-    if (has_any(gossip, repeat_stage(membership)))
-        gossip->repeat_due_ns = earlier(gossip->repeat_due_ns, repeat_ns);
 }
 
 static void step_repeat(struct membership *membership, struct outbox *outbox) {
@@ -278,6 +275,8 @@ static void step_repeat(struct membership *membership, struct outbox *outbox) {
 
 /* What is sent in this turn moves to a later stage, and is not taken twice. */
 static void step_tick(struct membership *membership, struct outbox *outbox) {
+    if (has_class(&membership->gossip, fresh_stage(), GOSSIP_LATER))
+        (void)send_wave(membership, fresh_stage(), outbox);
     struct stage all = tick_stage(membership);
     for (uint32_t sent = all.first; sent <= all.last; sent++)
         (void)send_repeats(membership, (struct stage){sent, sent}, outbox);
@@ -329,7 +328,10 @@ static void step_driven(struct membership *membership, struct outbox *outbox) {
         step_tick(membership, outbox);
         gossip->tick_due_ns = TIME_NEVER;
     }
-    if (gossip->tick_due_ns == TIME_NEVER && has_any(gossip, tick_stage(membership)))
+    if (gossip->repeat_due_ns == TIME_NEVER && has_any(gossip, repeat_stage(membership)))
+        gossip->repeat_due_ns = now_ns + REPEAT_WINDOWS * membership->settings.gossip_window_ns;
+    if (gossip->tick_due_ns == TIME_NEVER &&
+        (has_any(gossip, tick_stage(membership)) || has_class(gossip, fresh_stage(), GOSSIP_LATER)))
         gossip->tick_due_ns = now_ns + membership->settings.gossip_tick_ns;
 }
 

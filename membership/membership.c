@@ -160,7 +160,8 @@ struct merge_result hear(struct membership *membership, const struct update *upd
         verify_heard(membership, result.slot);
     /* What comes by snapshot or sync others can have the same way. But an accusation has to reach
      * its victim, and one who is back has to be known again by all who buried him. */
-    if (origin != MERGE_SYNC || result.is_accusation || result.is_revived)
+    bool is_passed_on = origin != MERGE_SYNC || membership->settings.profile->is_sync_full;
+    if (is_passed_on || result.is_accusation || result.is_revived)
         gossip_news(membership, &result);
     if (origin != MERGE_SYNC && result.is_tombstone)
         gossip_tombstone(membership, update);

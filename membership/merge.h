@@ -52,6 +52,7 @@ struct merge_result {
     bool is_new;          /* the member was not in the table */
     bool payload_news;    /* others may lack the record too */
     bool is_confirmation; /* only the set of accusers has grown */
+    bool is_verdict;      /* this node's own, of a suspicion that many share */
     bool is_revived;      /* was DEAD or LEFT here */
     bool is_accusation;   /* a synced DEAD was turned into a suspicion */
     bool is_tombstone;    /* DEAD or LEFT of somebody not in the table */

@@ -17,7 +17,8 @@ struct profile {
     bool is_event_driven;  /* news leaves at once and in quick waves; else on ticks only */
     bool is_limit_stepped; /* lambda * ceil(log10(N + 1)) transmissions, not continuous */
     bool is_sync_full;  /* every 30 s (rarer beyond 32 members, as memberlist does) the whole table,
-                           both ways, with one random peer; no repair by fingerprints */
+                           both ways, with one random peer; no repair by fingerprints; what
+                              is learnt so, or by a snapshot, is gossiped on */
     bool is_zone_aware; /* a share of the targets stays in the zone */
     uint32_t fanout;    /* targets of a wave; 0: as configured */
 

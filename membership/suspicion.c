@@ -196,6 +196,7 @@ static void declare_dead(struct membership *membership, uint32_t slot) {
     membership->change_origin = CHANGE_VERDICT;
     struct merge_result result = merge_update(membership, &update, NULL, MERGE_LOCAL, 0);
     ASSERT(result.outcome == MERGE_NEWS);
+    result.is_verdict = true;
     membership->counters.verdicts++;
     gossip_news(membership, &result);
 }

@@ -57,7 +57,7 @@ Test(heal, forty_nodes) {
 }
 
 Test(heal, a_short_cut_is_refuted) {
-    struct cluster *cluster = cluster_create(54);
+    struct cluster *cluster = cluster_create(58);
     cluster_form(cluster, 10);
     cluster->probes = true;
     cut(cluster, 3, 4);
