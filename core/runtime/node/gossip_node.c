@@ -64,6 +64,24 @@ static void on_generation(void *context, uint64_t generation) {
     node->generation_dirty = true;
 }
 
+/* The detector hears first what is believed of the suspect: it probes it as SUSPECT. */
+static bool on_verify(void *context, uint32_t slot) {
+    struct gossip_node *node = context;
+    if (!gossip_node_feed(node)) {
+        return false;
+    }
+    const struct member *member = membership_member(node->membership, slot);
+    struct role_message message = {.kind = ROLE_VERIFY, .node = node->settings.id};
+    message.as.incarnation.slot = slot;
+    message.as.incarnation.generation = member->generation;
+    message.as.incarnation.version = member->version;
+    return node->hooks.to_detector(node->hooks.context, &message);
+}
+
+static void on_partitioned(void *context, bool begins) {
+    gossip_node_event_partitioned(context, begins);
+}
+
 static bool arrays_create(struct gossip_node *node) {
     size_t slots = node->settings.membership.members_max;
     node->ring_members =
@@ -103,7 +121,9 @@ struct gossip_node *gossip_node_create(const struct gossip_node_settings *settin
     struct membership_observer observer = {.context = node,
                                            .on_change = on_change,
                                            .on_accused = on_accused,
-                                           .on_generation = on_generation};
+                                           .on_generation = on_generation,
+                                           .on_verify = on_verify,
+                                           .on_partitioned = on_partitioned};
     if (arrays_create(node)) {
         node->membership =
             membership_create(&settings->membership, &observer, store, memory, now_ns);
@@ -179,7 +199,8 @@ void gossip_node_message(struct gossip_node *node, const struct role_message *me
                                     message->as.fingerprint.time_ns, now_ns);
         break;
     case ROLE_PROBES:
-        break; /* the rule of the freeze reads it */
+        membership_probes(membership, version, now_ns);
+        break;
     case ROLE_SCRIPT_DONE:
         membership_script_done(membership, message->as.token);
         break;
