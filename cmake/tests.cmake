@@ -2,6 +2,8 @@
 #
 #   henge_unit_test(name SOURCES ... LINK ...)         one Criterion program per room; label unit
 #   henge_stress_test(name SOURCES ... LINK ...)       a plain program with main; label stress
+#   henge_sim_test(name SOURCES ... LINK ... [ARGUMENTS ...])
+#                                                      likewise, in virtual time; label sim
 #   henge_integration_test(name SOURCES ... [LINK ...] | SCRIPT file [ARGUMENTS ...]
 #       [SERIAL] [TIMEOUT seconds])                    real processes; label integration
 #   henge_check_test(name SCRIPT file [ARGUMENTS ...]) the checks of the house; label check
@@ -16,7 +18,7 @@ set(HENGE_RESULTS ${PROJECT_BINARY_DIR}/results)
 file(MAKE_DIRECTORY ${HENGE_RESULTS})
 
 # What `ninja unit_tests` and the like build: all that tests with the label need.
-foreach(label unit stress integration)
+foreach(label unit stress sim integration)
     add_custom_target(${label}_tests)
 endforeach()
 
@@ -54,6 +56,16 @@ function(henge_stress_test name)
     add_dependencies(stress_tests ${name})
     add_test(NAME ${name} COMMAND ${name})
     henge_register_test(${name} stress 600)
+endfunction()
+
+function(henge_sim_test name)
+    cmake_parse_arguments(TEST "" "" "SOURCES;LINK;ARGUMENTS" ${ARGN})
+    add_executable(${name} ${TEST_SOURCES})
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${name} PRIVATE ${TEST_LINK})
+    add_dependencies(sim_tests ${name})
+    add_test(NAME ${name} COMMAND ${name} ${TEST_ARGUMENTS})
+    henge_register_test(${name} sim 600)
 endfunction()
 
 function(henge_integration_test name)

@@ -22,8 +22,8 @@ int payload_compare(const struct payload_key *left, const struct payload_key *ri
     if (left->generation != right->generation)
         return left->generation < right->generation ? -1 : 1;
     if (left->payload_version != right->payload_version)
-        return (left->payload_version < right->payload_version) != MUTANT(PAYLOAD_GOES_BACK) ? -1
-                                                                                             : 1;
+        return left->payload_version < right->payload_version && !MUTANT(LAST_PAYLOAD_WINS) ? -1
+                                                                                            : 1;
     size_t common =
         left->encoded_bytes < right->encoded_bytes ? left->encoded_bytes : right->encoded_bytes;
     int order = memcmp(left->encoded, right->encoded, common);
@@ -187,7 +187,8 @@ static struct merge_result merge_unknown(struct membership *membership, const st
     const struct tombstone *stone = tombstones_find(&membership->tombstones, update->name_hash);
     if (stone != NULL && !MUTANT(TOMBSTONE_IGNORED)) {
         int order = liveness_compare(&update->liveness, &stone->liveness);
-        if (order <= 0)
+        if (order <= 0 || (MUTANT(TOMBSTONE_OUTLIVES_REFUTATION) &&
+                           update->liveness.generation == stone->liveness.generation))
             return (struct merge_result){.outcome = order == 0 ? MERGE_SAME : MERGE_BEHIND,
                                          .slot = NO_SLOT};
     }
@@ -237,8 +238,7 @@ static struct merge_result merge_known(struct membership *membership, uint32_t s
     if (fields != NULL && (fields->name_bytes != strlen(member->record->name) ||
                            memcmp(fields->name, member->record->name, fields->name_bytes) != 0))
         return refused(membership, slot); /* another name with the same hash */
-    if (MUTANT(MERGE_BY_ORDER) && member->status == HENGE_SUSPECT &&
-        heard.liveness.generation > member->generation)
+    if (MUTANT(VERSION_BEFORE_GENERATION) && heard.liveness.version < member->version)
         return refused(membership, slot);
     struct belief after = belief_merge(&held, &heard);
     int order = liveness_compare(&heard.liveness, &held.liveness);

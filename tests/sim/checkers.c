@@ -277,6 +277,10 @@ uint64_t checkers_violations_count(const struct checkers *checkers) {
     return checkers->watch.violations_count;
 }
 
+uint64_t checkers_violations_of(const struct checkers *checkers, uint8_t invariant) {
+    return invariant <= CHECKERS_INVARIANTS ? checkers->watch.violations_by[invariant] : 0;
+}
+
 bool checkers_in_fault_set(const struct checkers *checkers, uint32_t host) {
     return watch_in_fault_set(&checkers->watch, host);
 }

@@ -69,6 +69,8 @@ void checkers_finish(struct checkers *checkers);
 /* The first CHECKERS_KEPT in order of time; the number of all. */
 size_t checkers_violations(const struct checkers *checkers, const struct violation **kept_out);
 uint64_t checkers_violations_count(const struct checkers *checkers);
+/* Of one invariant, 1..16. */
+uint64_t checkers_violations_of(const struct checkers *checkers, uint8_t invariant);
 
 /* The scenario's fault set: hosts that a fault action names (crash, restart, leave, pause, stall,
  * deaf, slow, loss, cut, delay, capacity, drift beyond 1 %), from its beginning until

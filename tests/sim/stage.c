@@ -100,22 +100,36 @@ uint32_t stage_count(const struct stage *stage, uint32_t subject, int status) {
     return count;
 }
 
-uint64_t stage_end_now(struct stage *stage) {
+static void take_down(struct stage *stage) {
+    checkers_destroy(stage->checkers);
+    sim_destroy(stage->sim);
+}
+
+static uint64_t judge(struct stage *stage) {
+    checkers_healed(stage->checkers);
+    sim_run(stage->sim, checkers_deadline_ns(stage->checkers));
     checkers_finish(stage->checkers);
+    return checkers_violations_count(stage->checkers);
+}
+
+uint32_t stage_finish(struct stage *stage, uint64_t *count_out) {
+    *count_out = judge(stage);
     const struct violation *kept;
     size_t count = checkers_violations(stage->checkers, &kept);
-    uint64_t all = checkers_violations_count(stage->checkers);
     for (size_t i = 0; i < count && i < PRINTED_MAX; i++)
         fprintf(stderr, "I%u at %.3f s, host %d about %d: %s\n", kept[i].invariant,
                 (double)kept[i].at_ns / (double)STAGE_SECOND, (int)kept[i].host,
                 (int)kept[i].subject, kept[i].text);
-    checkers_destroy(stage->checkers);
-    sim_destroy(stage->sim);
-    return all;
+    uint32_t bits = 0;
+    for (uint8_t number = 1; number <= CHECKERS_INVARIANTS; number++)
+        if (checkers_violations_of(stage->checkers, number) > 0)
+            bits |= CHECKERS_BIT(number);
+    take_down(stage);
+    return bits;
 }
 
 uint64_t stage_end(struct stage *stage) {
-    checkers_healed(stage->checkers);
-    sim_run(stage->sim, checkers_deadline_ns(stage->checkers));
-    return stage_end_now(stage);
+    uint64_t count;
+    (void)stage_finish(stage, &count);
+    return count;
 }

@@ -50,7 +50,7 @@ uint32_t stage_count(const struct stage *stage, uint32_t subject, int status);
 /* Faults are over: runs until all deadlines of liveness are past, and judges. Returns the number of
  * violations, printed on stderr, and takes everything down. */
 uint64_t stage_end(struct stage *stage);
-/* Judges without waiting. */
-uint64_t stage_end_now(struct stage *stage);
+/* Likewise; the number in *count_out, bits 1 << invariant as the result. */
+uint32_t stage_finish(struct stage *stage, uint64_t *count_out);
 
 #endif

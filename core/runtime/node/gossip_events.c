@@ -40,7 +40,7 @@ void gossip_node_event_change(struct gossip_node *node, const struct member_chan
     uint32_t slot = change->slot;
     bool was_in = !change->is_new && is_in(change->before_status);
     if (!is_in(change->status)) {
-        if (was_in || MUTANT(DEATH_TOLD_TWICE)) {
+        if (was_in && !MUTANT(DEATH_UNTOLD)) {
             event_member(node, ending(change), slot);
         }
         return;

@@ -2,19 +2,20 @@
  * whoever heard the same things, in whatever order and how often, believes the same.
  *
  * The laws of the pure merge are property-tested in tests/unit/membership/test_merge.c. Here the
- * very messages of the run are taken: an even sample of its GOSSIP messages is handed at the end to
- * fresh nodes, to each in another order and again until nothing is news any more (what is said of
- * an unknown member without its record cannot be taken before the record came). All must then hold
- * the same. */
+ * very messages of the run are taken: its GOSSIP messages are handed at the end to fresh nodes, to
+ * each in another order and again until nothing is news any more (what is said of an unknown member
+ * without its record cannot be taken before the record came). All must then hold the same. Of more
+ * than MESSAGES_MAX an even sample is taken; then the records that may be missing are told first.
+ */
 #include "core/base/hash.h"
 #include "core/base/random.h"
-#include "membership/message.h"
+#include "membership/wire.h"
 #include "tests/sim/checkers/checker.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    MESSAGES_MAX = 512,
+    MESSAGES_MAX = 2048,
     MESSAGE_BYTES = 1500,
     ORDERS = 3,
     ROUNDS = 4 /* the second brings what waited for a record, the others must bring nothing */
@@ -120,7 +121,40 @@ static struct membership *listener(struct watch *watch, struct record_store *sto
     return membership_create(&settings, &observer, store, memory, 0);
 }
 
-static void listen(const struct semilattice *own, struct membership *membership, uint64_t seed) {
+static void tell_record(struct membership *membership, const struct member *member,
+                        struct outbox *outbox) {
+    uint8_t message[MESSAGE_BYTES];
+    struct bytes_writer writer = bytes_writer_of(message, sizeof message);
+    const struct record *record = member->record;
+    struct packet_source source = {.destination_generation = 0};
+    struct message_head head = {MESSAGE_GOSSIP, record->name_hash, record->generation};
+    struct update update = {.name_hash = record->name_hash,
+                            .liveness = {record->generation, 0, HENGE_ALIVE},
+                            .encoded = record->encoded,
+                            .encoded_bytes = record->encoded_bytes};
+    message_head_put(&writer, &head);
+    bytes_put_u16(&writer, 1);
+    wire_update_put(&writer, &update);
+    if (!writer.failed)
+        membership_receive(membership, message, bytes_written(&writer), &source, 0, outbox);
+}
+
+static void tell_records(const struct watch *watch, struct membership *membership,
+                         struct outbox *outbox) {
+    for (uint32_t host = 0; host < watch->hosts_count; host++) {
+        if (!watch->hosts[host].is_up)
+            continue;
+        for (uint32_t subject = 0; subject < watch->hosts_count; subject++) {
+            const struct member *member = sim_look(watch->sim, host, subject);
+            if (member != NULL && member->record != NULL)
+                tell_record(membership, member, outbox);
+        }
+        return;
+    }
+}
+
+static void listen(const struct watch *watch, const struct semilattice *own,
+                   struct membership *membership, uint64_t seed) {
     struct outbox outbox = {.begin = no_room,
                             .commit = no_commit,
                             .stream_request = no_request,
@@ -130,6 +164,8 @@ static void listen(const struct semilattice *own, struct membership *membership,
     uint32_t order[MESSAGES_MAX];
     for (uint32_t i = 0; i < own->count; i++)
         order[i] = i;
+    if (own->seen > MESSAGES_MAX)
+        tell_records(watch, membership, &outbox);
     for (uint32_t round = 0; round < ROUNDS; round++) {
         random_shuffle_u32(&random, order, own->count);
         for (uint32_t i = 0; i < own->count; i++) {
@@ -163,7 +199,7 @@ static void on_finish(struct watch *watch, void *state) {
         struct record_store *store = record_store_create(&memory);
         struct membership *membership = store == NULL ? NULL : listener(watch, store, &memory);
         if (membership != NULL) {
-            listen(own, membership, i + 1);
+            listen(watch, own, membership, i + 1);
             beliefs[i] = belief_of(membership);
             membership_destroy(membership);
         }

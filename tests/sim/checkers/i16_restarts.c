@@ -8,7 +8,7 @@
 #include "tests/sim/checkers/checker.h"
 #include <stdlib.h>
 
-enum { SLACK_PERIODS = 2, BOOTS_PER_PERIOD = 32 };
+enum { SLACK_PERIODS = 2, JOIN_PERIODS = 10, BOOTS_PER_PERIOD = 32 };
 
 struct restarts {
     uint32_t *boots_checked; /* by host: the boot that was judged last */
@@ -27,9 +27,12 @@ static void deinit(struct watch *watch, void *state) {
     free(own->boots_checked);
 }
 
+/* Newcomers have their tables mended first: theirs is I13's bound. */
 static bool is_bystander(const struct watch *watch, uint32_t host, uint64_t since_ns) {
     const struct host_facts *facts = &watch->hosts[host];
-    return facts->is_up && !facts->is_leaving && facts->joined_ns <= since_ns;
+    uint64_t mending_ns = watch->dissemination_ns + SLACK_PERIODS * watch->period_ns;
+    return facts->is_up && !facts->is_leaving && facts->joined_ns < since_ns &&
+           since_ns - facts->joined_ns > mending_ns;
 }
 
 static void check(struct watch *watch, uint32_t subject, uint64_t since_ns) {
@@ -51,6 +54,25 @@ static void check(struct watch *watch, uint32_t subject, uint64_t since_ns) {
     }
 }
 
+/* Whoever joins through a host that was there all the time, and well, must come to know others. */
+static bool waits_for_nothing(const struct watch *watch, const struct host_facts *facts,
+                              uint64_t bound_ns) {
+    if (facts->through == SIM_NOBODY || !watch->hosts[facts->through].is_up ||
+        watch_in_fault_set(watch, facts->through))
+        return false;
+    uint64_t since_ns = facts->booted_ns > watch->calm_ns ? facts->booted_ns : watch->calm_ns;
+    return watch->hosts[facts->through].booted_ns < facts->booted_ns &&
+           watch->now_ns > since_ns + bound_ns + JOIN_PERIODS * watch->period_ns;
+}
+
+/* After faults there is healing to be done first, which is I13's and I14's. */
+static uint64_t due_since(const struct watch *watch, const struct host_facts *facts) {
+    uint64_t since_ns = facts->joined_ns > facts->raised_ns ? facts->joined_ns : facts->raised_ns;
+    uint64_t healing_ns = watch->had_cut ? agreement_bound_ns(watch) : watch->settle_ns;
+    uint64_t healed_ns = watch->calm_ns == 0 ? 0 : watch->calm_ns + healing_ns;
+    return since_ns > healed_ns ? since_ns : healed_ns;
+}
+
 static void on_sample(struct watch *watch, void *state) {
     struct restarts *own = state;
     if (watch->calm_ns == WATCH_NEVER || watch_is_heavy(watch))
@@ -60,21 +82,23 @@ static void on_sample(struct watch *watch, void *state) {
     own->in_flight = 0;
     for (uint32_t subject = 0; subject < watch->hosts_count; subject++) {
         const struct host_facts *facts = &watch->hosts[subject];
-        if (!facts->is_up || facts->is_leaving || own->boots_checked[subject] == facts->boots ||
-            facts->joined_ns == WATCH_NEVER)
+        if (!facts->is_up || facts->is_leaving || own->boots_checked[subject] == facts->boots)
             continue;
-        uint64_t since_ns =
-            facts->joined_ns > facts->raised_ns ? facts->joined_ns : facts->raised_ns;
-        if (watch->calm_ns > since_ns)
-            since_ns = watch->calm_ns;
+        if (facts->joined_ns == WATCH_NEVER) {
+            own->in_flight++;
+            if (!waits_for_nothing(watch, facts, bound_ns))
+                continue;
+            own->boots_checked[subject] = facts->boots;
+            watch_report(watch, 16, subject, facts->through, "started, and cannot join");
+            continue;
+        }
+        uint64_t since_ns = due_since(watch, facts);
         if (watch->now_ns < since_ns + bound_ns) {
             own->in_flight++;
             continue;
         }
         own->boots_checked[subject] = facts->boots;
-        /* After faults there is healing to be done first, which is I13's and I14's. */
-        if (watch->calm_ns + watch->settle_ns < since_ns || watch->calm_ns == 0)
-            check(watch, subject, since_ns);
+        check(watch, subject, since_ns);
     }
 }
 

@@ -23,6 +23,7 @@ void watch_report(struct watch *watch, uint8_t invariant, uint32_t host, uint32_
     if ((watch->mask & CHECKERS_BIT(invariant)) == 0)
         return;
     uint64_t index = watch->violations_count++;
+    watch->violations_by[invariant]++;
     if (index >= CHECKERS_KEPT)
         return;
     struct violation *violation = &watch->kept[index];

@@ -31,6 +31,7 @@ struct host_facts {
     bool is_evicted; /* by an operator, in its present generation or an earlier one */
     uint8_t issued_count;
     uint32_t boots;
+    uint32_t through;   /* the host it joins through in this boot; SIM_NOBODY: none */
     uint64_t booted_ns; /* last */
     uint64_t down_ns;   /* since when it is down */
     uint64_t joined_ns; /* when it first knew of others in this boot; WATCH_NEVER: not yet */
@@ -74,6 +75,7 @@ struct watch {
     struct checkers_counts counts;
     struct violation kept[CHECKERS_KEPT];
     uint64_t violations_count;
+    uint64_t violations_by[CHECKERS_INVARIANTS + 1];
 };
 
 bool watch_init(struct watch *watch, struct sim *sim, uint32_t hosts);

@@ -79,8 +79,20 @@ static void heal(struct watch *watch, const struct sim_hosts *hosts) {
         watch->heavy_ns = watch->now_ns;
 }
 
+static void note_through(struct watch *watch, const struct sim_action *action) {
+    for (uint32_t i = 0; i < action->who.count; i++) {
+        uint32_t host = action->who.first + i * (action->who.step == 0 ? 1 : action->who.step);
+        if (host >= watch->hosts_count)
+            return;
+        bool is_host = action->amount >= 0 && action->amount < (int64_t)watch->hosts_count;
+        watch->hosts[host].through = is_host ? (uint32_t)action->amount : SIM_NOBODY;
+    }
+}
+
 void watch_action(struct watch *watch, const struct sim_action *action) {
     uint64_t end_ns = end_of(watch, action);
+    if (action->kind == SIM_START || action->kind == SIM_RESTART)
+        note_through(watch, action);
     watch->last_act_ns = watch->now_ns;
     if (action->kind == SIM_HEAL)
         heal(watch, &action->who);
