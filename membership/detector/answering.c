@@ -1,6 +1,6 @@
 /* membership/detector/answering.c - one handler per message, and the probes carried out for others.
  *
- * Answers go to the address a packet came from, never to one inside it. */
+ * Answers go to the address or the stream a packet came from, never to an address inside it. */
 #include "membership/detector/state.h"
 
 #include "core/base/clock.h"
@@ -59,8 +59,8 @@ static void answer_not_me(struct detector *detector, const struct incoming *inco
     struct probe_message reply = {.as.not_me = {.sequence = ping->sequence,
                                                 .asked_name_hash = ping->target_name_hash,
                                                 .asked_generation = ping->target_generation}};
-    (void)detector_send(detector, outbox, &incoming->source->address,
-                        incoming->message->head.source_generation, MESSAGE_NOT_ME, &reply);
+    (void)detector_answer(detector, outbox, incoming->source,
+                          incoming->message->head.source_generation, MESSAGE_NOT_ME, &reply);
 }
 
 static void receive_ping(struct detector *detector, const struct incoming *incoming,
@@ -82,8 +82,8 @@ static void receive_ping(struct detector *detector, const struct incoming *incom
                                                          ? detector_held(detector, incoming->peer)
                                                          : (struct held){0},
                                              .vitals = detector_vitals(detector)}};
-    if (detector_send(detector, outbox, &incoming->source->address, head->source_generation,
-                      MESSAGE_ACK, &reply)) {
+    if (detector_answer(detector, outbox, incoming->source, head->source_generation, MESSAGE_ACK,
+                        &reply)) {
         detector->counters.acks_sent++;
     }
 }
@@ -129,7 +129,7 @@ static void receive_ack(struct detector *detector, const struct incoming *incomi
                                                ack->subject_name_hash, ack->subject_generation)
                                  : NULL;
     if (probe != NULL) {
-        probing_settled(detector, probe);
+        probing_settled(detector, probe, ack->sequence);
     } else if (relay != NULL) {
         pass_ack_back(detector, ack, relay, outbox);
     } else {
@@ -210,7 +210,7 @@ static void receive_not_me(struct detector *detector, const struct incoming *inc
     struct probe *probe = probing_answered(detector, not_me->sequence, not_me->asked_name_hash,
                                            not_me->asked_generation);
     if (probe != NULL) {
-        probing_settled(detector, probe);
+        probing_settled(detector, probe, not_me->sequence);
     }
     report_not_me(detector, asked);
 }
@@ -231,6 +231,10 @@ static struct incoming incoming_of(const struct detector *detector,
     return incoming;
 }
 
+static bool is_for_streams(uint8_t type) {
+    return type == MESSAGE_PING || type == MESSAGE_ACK || type == MESSAGE_NOT_ME;
+}
+
 void answering_receive(struct detector *detector, const struct probe_message *message,
                        const struct packet_source *source, struct outbox *outbox) {
     struct incoming incoming = incoming_of(detector, message, source);
@@ -245,6 +249,10 @@ void answering_receive(struct detector *detector, const struct probe_message *me
         } else {
             detector->counters.misdirected++;
         }
+        return;
+    }
+    if (source->stream != 0 && !is_for_streams(message->head.type)) {
+        detector->counters.misdirected++;
         return;
     }
     switch (message->head.type) {

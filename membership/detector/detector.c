@@ -85,6 +85,12 @@ struct vitals detector_vitals(const struct detector *detector) {
                                age_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)age_ms};
 }
 
+static struct message_head head_of(const struct detector *detector, uint8_t type) {
+    return (struct message_head){.type = type,
+                                 .source_name_hash = detector->settings.name_hash,
+                                 .source_generation = detector->generation};
+}
+
 bool detector_send(struct detector *detector, struct outbox *outbox,
                    const struct henge_address *address, uint64_t generation, uint8_t type,
                    struct probe_message *message) {
@@ -96,22 +102,36 @@ bool detector_send(struct detector *detector, struct outbox *outbox,
     struct packet_target target = {
         .address = *address, .generation = generation, .lane = LANE_DETECTOR};
     struct bytes_writer writer = bytes_writer_of(room, capacity);
-    message->head = (struct message_head){.type = type,
-                                          .source_name_hash = detector->settings.name_hash,
-                                          .source_generation = detector->generation};
+    message->head = head_of(detector, type);
     probe_wire_put(&writer, message);
     outbox->commit(outbox->context, &target, writer.failed ? 0 : bytes_written(&writer));
     return !writer.failed;
 }
 
-bool detector_send_ping(struct detector *detector, struct outbox *outbox, const struct peer *peer,
-                        uint32_t sequence, const struct held *held) {
-    struct probe_message message = {
+bool detector_answer(struct detector *detector, struct outbox *outbox,
+                     const struct packet_source *source, uint64_t generation, uint8_t type,
+                     struct probe_message *message) {
+    if (source->stream == 0) {
+        return detector_send(detector, outbox, &source->address, generation, type, message);
+    }
+    message->head = head_of(detector, type);
+    return streams_answer(&detector->streams, outbox, source->stream, message);
+}
+
+struct probe_message detector_ping(const struct detector *detector, const struct peer *peer,
+                                   uint32_t sequence, const struct held *held) {
+    return (struct probe_message){
+        .head = head_of(detector, MESSAGE_PING),
         .as.ping = {.sequence = sequence,
                     .target_name_hash = peer->name_hash,
                     .target_generation = peer->generation,
                     .held = held != NULL ? *held : detector_held(detector, peer),
                     .vitals = detector_vitals(detector)}};
+}
+
+bool detector_send_ping(struct detector *detector, struct outbox *outbox, const struct peer *peer,
+                        uint32_t sequence, const struct held *held) {
+    struct probe_message message = detector_ping(detector, peer, sequence, held);
     return detector_send(detector, outbox, &peer->address, peer->generation, MESSAGE_PING,
                          &message);
 }
@@ -223,6 +243,10 @@ void detector_refused(struct detector *detector, const struct henge_address *add
             probe_refused(probe, detector->now_ns);
         }
     }
+}
+
+void detector_script_done(struct detector *detector, uint64_t token) {
+    streams_script_done(&detector->streams, token);
 }
 
 void detector_peer_remove(struct detector *detector, uint32_t slot) {

@@ -69,6 +69,8 @@ void detector_step(struct detector *detector, uint64_t now_ns, uint64_t horizon_
 uint64_t detector_deadline(const struct detector *detector);
 bool detector_wants_horizon(const struct detector *detector);
 
+/* A script that was lent to a stream (outbox.h) is free again. */
+void detector_script_done(struct detector *detector, uint64_t token);
 /* Nobody listens at this address, its host says (ECONNREFUSED): a probe that waits there goes
  * indirect at once. It fails no sooner: such word can be forged. */
 void detector_refused(struct detector *detector, const struct henge_address *address,
@@ -104,6 +106,7 @@ struct detector_counters {
     uint64_t probes_sent, probes_failed, probes_indirect;
     uint64_t acks_sent, nacks_received, refutations, pauses, relays_dropped;
     uint64_t refused, strains;
+    uint64_t probes_streamed; /* answered over a stream only: datagrams are lost on that path */
     uint64_t verifications_sent, verifications_failed;
     uint64_t verifications_dropped; /* no place, unwell, or overtaken */
     uint64_t probes_abandoned;      /* without a judgement: our own side was not above suspicion */

@@ -54,6 +54,10 @@ void probe_again_sent(struct probe *probe, uint32_t sequence, uint64_t now_ns) {
     probe->again_sent_ns = now_ns;
 }
 
+void probe_stream_asked(struct probe *probe, uint32_t sequence) {
+    probe->sequence_stream = sequence;
+}
+
 void probe_helper_asked(struct probe *probe, uint32_t sequence, uint64_t helper_name_hash) {
     ASSERT(probe->helpers_asked < PROBE_HELPERS_MAX);
     probe->sequence_indirect = sequence;
@@ -75,7 +79,7 @@ bool probe_is_answered_by(const struct probe *probe, uint32_t sequence, uint64_t
         return false;
     }
     bool is_ours = sequence == probe->sequence_direct || sequence == probe->sequence_again ||
-                   sequence == probe->sequence_indirect;
+                   sequence == probe->sequence_indirect || sequence == probe->sequence_stream;
     return is_ours && name_hash == probe->name_hash && generation == probe->generation;
 }
 

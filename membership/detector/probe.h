@@ -35,7 +35,7 @@ struct probe {
     uint64_t next_ns; /* when this stage is over, or is tried again */
     uint64_t timeout_ns;
     /* Every message has its own number, 0 = not sent. */
-    uint32_t sequence_direct, sequence_again, sequence_indirect;
+    uint32_t sequence_direct, sequence_again, sequence_indirect, sequence_stream;
     uint64_t direct_sent_ns, again_sent_ns;
     uint32_t helpers_asked;
     uint32_t nacked;                     /* bit i: helpers[i] has sent its nack */
@@ -58,6 +58,7 @@ void probe_direct_sent(struct probe *probe, uint32_t sequence, uint64_t now_ns,
 /* Direct time is over. The rest gets at least one timeout, even if this turn is late. */
 void probe_go_indirect(struct probe *probe, uint64_t now_ns);
 void probe_again_sent(struct probe *probe, uint32_t sequence, uint64_t now_ns);
+void probe_stream_asked(struct probe *probe, uint32_t sequence);
 void probe_helper_asked(struct probe *probe, uint32_t sequence, uint64_t helper_name_hash);
 void probe_wait(struct probe *probe, uint64_t again_ns);
 void probe_end(struct probe *probe);

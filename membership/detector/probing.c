@@ -43,9 +43,14 @@ static void abandon(struct detector *detector, struct probe *probe) {
     detector->counters.probes_abandoned++;
 }
 
-void probing_settled(struct detector *detector, struct probe *probe) {
+void probing_settled(struct detector *detector, struct probe *probe, uint32_t sequence) {
     end_early(detector, probe);
-    local_health_improve(&detector->health);
+    /* An answer by stream after none by datagram speaks neither for nor against us. */
+    if (sequence == probe->sequence_stream) {
+        detector->counters.probes_streamed++;
+    } else {
+        local_health_improve(&detector->health);
+    }
     if (is_periodic(detector, probe)) {
         report_outcome(detector, false);
     }
@@ -156,6 +161,18 @@ static void ask_helpers(struct detector *detector, struct probe *probe, struct o
     }
 }
 
+/* The last resort, beside the helpers: datagrams may be what is broken. */
+static void ask_by_stream(struct detector *detector, struct probe *probe, struct outbox *outbox,
+                          const struct peer *peer, const struct held *held) {
+    uint32_t sequence = detector_next_sequence(detector);
+    struct probe_message ping = detector_ping(detector, peer, sequence, held);
+    struct packet_target target = {
+        .address = peer->address, .generation = peer->generation, .lane = LANE_DETECTOR};
+    if (streams_request(&detector->streams, outbox, &target, &ping)) {
+        probe_stream_asked(probe, sequence);
+    }
+}
+
 static void go_indirect(struct detector *detector, struct probe *probe, struct outbox *outbox) {
     const struct peer *peer = peers_at(&detector->peers, probe->slot);
     struct held held = held_of_target(detector, probe, peer);
@@ -164,6 +181,9 @@ static void go_indirect(struct detector *detector, struct probe *probe, struct o
     uint32_t sequence = detector_next_sequence(detector);
     if (detector_send_ping(detector, outbox, peer, sequence, &held)) {
         probe_again_sent(probe, sequence, detector->now_ns);
+    }
+    if (detector->settings.profile->has_stream_probe) {
+        ask_by_stream(detector, probe, outbox, peer, &held);
     }
     if (probe->helpers_asked > 0) {
         detector->counters.probes_indirect++;

@@ -16,6 +16,7 @@
 #include "membership/detector/probe.h"
 #include "membership/detector/probe_wire.h"
 #include "membership/detector/relay.h"
+#include "membership/detector/streams.h"
 
 enum {
     DEAD_PERIODS = 10, /* one DEAD peer is pinged in so many periods */
@@ -34,6 +35,7 @@ struct detector {
     struct peers peers;
     struct probe probes[PROBES_MAX]; /* the periodic one first, then the verifications */
     struct relays relays;
+    struct streams streams;
     struct local_health health;
     struct detector_counters counters;
     uint64_t now_ns; /* of the present turn */
@@ -63,6 +65,12 @@ bool detector_send(struct detector *detector, struct outbox *outbox,
 /* A ping to a peer, or false when it could not be sent. `held` NULL: as we hold it ourselves. */
 bool detector_send_ping(struct detector *detector, struct outbox *outbox, const struct peer *peer,
                         uint32_t sequence, const struct held *held);
+/* The same as an answer, over the stream or to the address that the question came from. */
+bool detector_answer(struct detector *detector, struct outbox *outbox,
+                     const struct packet_source *source, uint64_t generation, uint8_t type,
+                     struct probe_message *message);
+struct probe_message detector_ping(const struct detector *detector, const struct peer *peer,
+                                   uint32_t sequence, const struct held *held);
 struct held detector_held(const struct detector *detector, const struct peer *peer);
 struct vitals detector_vitals(const struct detector *detector);
 uint64_t detector_retry_ns(const struct detector *detector);
@@ -90,8 +98,9 @@ void probing_step(struct detector *detector, uint64_t horizon_ns, struct outbox 
 /* The probe whose question this number, about this incarnation, answers; NULL: none. */
 struct probe *probing_answered(struct detector *detector, uint32_t sequence, uint64_t name_hash,
                                uint64_t generation);
-/* The probe's question is settled: the target answered, or is another incarnation. */
-void probing_settled(struct detector *detector, struct probe *probe);
+/* The probe's question is settled by the answer to this number: the target lives, or is another
+ * incarnation. */
+void probing_settled(struct detector *detector, struct probe *probe, uint32_t sequence);
 bool probing_is_under_way(const struct detector *detector, uint32_t slot);
 /* The peer in this slot is not what it was: its probes mean nothing any more. */
 void probing_peer_changed(struct detector *detector, uint32_t slot);

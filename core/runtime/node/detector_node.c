@@ -101,6 +101,9 @@ void detector_node_message(struct detector_node *node, const struct role_message
         detector_verify(detector, message->as.incarnation.slot, message->as.incarnation.generation,
                         message->as.incarnation.version);
         break;
+    case ROLE_SCRIPT_DONE:
+        detector_script_done(detector, message->as.token);
+        break;
     case ROLE_GENERATION:
         detector_generation_set(detector, message->as.incarnation.generation);
         break;

@@ -35,7 +35,7 @@ struct detector_node *detector_node_create(const struct detector_settings *setti
                                            uint64_t now_ns);
 void detector_node_destroy(struct detector_node *node);
 
-/* PEER_SET, PEER_REMOVE, ACCUSED, GENERATION, FINGERPRINT, VERIFY. */
+/* PEER_SET, PEER_REMOVE, ACCUSED, GENERATION, FINGERPRINT, VERIFY, SCRIPT_DONE. */
 void detector_node_message(struct detector_node *node, const struct role_message *message);
 void detector_node_step(struct detector_node *node, uint64_t now_ns, uint64_t horizon_ns,
                         struct outbox *outbox);

@@ -62,7 +62,15 @@ static void outbox_commit(void *context, const struct packet_target *target, siz
 }
 
 static struct outbox outbox_of(struct world_node *node) {
-    return (struct outbox){.context = node, .begin = outbox_begin, .commit = outbox_commit};
+    return (struct outbox){.context = node,
+                           .begin = outbox_begin,
+                           .commit = outbox_commit,
+                           .stream_request = world.stream_request,
+                           .stream_answer = world.stream_answer};
+}
+
+struct outbox world_outbox(uint32_t node) {
+    return outbox_of(&world.nodes[node]);
 }
 
 static bool take(struct world_node *node) {

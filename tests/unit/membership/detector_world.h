@@ -68,6 +68,11 @@ struct world {
     struct world_sent log[WORLD_LOG_MAX];
     uint32_t log_count;
     bool (*drops)(const struct world_sent *sent); /* NULL: no loss */
+    /* Of every outbox, whose context is the struct world_node. NULL: no streams. */
+    bool (*stream_request)(void *context, const struct packet_target *target, const uint8_t *script,
+                           size_t script_bytes, uint64_t script_token, uint64_t request_token);
+    bool (*stream_answer)(void *context, uint32_t stream, const uint8_t *script,
+                          size_t script_bytes, uint64_t script_token);
 };
 
 extern struct world world;
@@ -88,6 +93,8 @@ void world_run(uint64_t duration_ns);
 void world_forge(uint32_t to, const struct henge_address *from, uint64_t destination_generation,
                  const struct probe_message *message);
 void world_forge_bytes(uint32_t to, uint32_t from, const uint8_t *bytes, size_t count);
+/* What `node` sends with; for doors that the world does not call. */
+struct outbox world_outbox(uint32_t node);
 struct message_head world_head(uint32_t node, uint8_t type);
 struct detector_counters world_counters(uint32_t node);
 /* Messages of a type that `from` sent since log index `since`. */
