@@ -164,7 +164,6 @@ void turn_hand_packet(struct host *host, struct packet *packet) {
     }
     if (packet->stream == 0 && role->packets >= quota(host, to)) {
         sim->counts.role_full++;
-        host->inbox_drops++;
         packet_give(&sim->packets, packet);
         return;
     }
