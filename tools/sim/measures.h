@@ -1,0 +1,47 @@
+/* tools/sim/measures.h - the figures of a run: how soon crashes and updates are known, at what
+ * cost.
+ *
+ * Begins with the mark of its scenario: what happened before is not in the figures. Traffic is UDP
+ * payload with SIM_PACKET_OVERHEAD; IP and UDP headers are not counted. */
+#ifndef TOOLS_SIM_MEASURES_H
+#define TOOLS_SIM_MEASURES_H
+
+#include "tools/sim/sim.h"
+
+struct measures;
+
+/* Attaches to the simulator; before the first action. NULL: no memory. */
+struct measures *measures_create(struct sim *sim);
+void measures_destroy(struct measures *measures);
+/* Figures begin here. */
+void measures_mark(struct measures *measures);
+/* Once per virtual second: what peaks are taken from. */
+void measures_second(struct measures *measures);
+
+/* Of a sample: UINT64_MAX where nothing was measured. */
+struct spread {
+    uint64_t median_ns, p99_ns, max_ns;
+    size_t count;
+};
+
+struct figures {
+    /* A crash (the host stays down): until one more live node holds it DEAD. */
+    struct spread detect;         /* over crashes and nodes */
+    struct spread detect_first;   /* over crashes: the first node */
+    struct spread detect_all;     /* over crashes: the last node */
+    uint64_t crashes, undetected; /* undetected: pairs of crash and node at the end */
+    /* A metadata change: until one more node holds the new payload. */
+    struct spread dissemination;
+    uint64_t updates;
+    uint64_t update_bytes; /* gossip lane and streams, the idle part before the first taken off */
+    uint64_t ring_versions_max; /* published by one node */
+    uint64_t views_distinct;    /* different fingerprints of members, over all nodes */
+    uint64_t dead_seen;         /* DEAD, heard or judged, of a host that was up */
+    uint64_t packets_per_node_s_milli;
+    uint64_t bytes_per_node_s_mean, bytes_per_node_s_max; /* max: one node, one second */
+    uint64_t stream_bytes;
+    uint64_t bytes_per_member; /* of all nodes' memory, by hosts that are up squared */
+};
+void measures_get(struct measures *measures, struct figures *figures_out);
+
+#endif

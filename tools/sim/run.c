@@ -1,0 +1,121 @@
+/* tools/sim/run.c - see run.h. */
+#include "tools/sim/run.h"
+#include "core/base/clock.h"
+#include <string.h>
+
+#define STEP_NS NS_PER_S
+
+struct run {
+    struct sim *sim;
+    struct checkers *checkers;
+    struct measures *measures;
+    const struct scenario *scenario;
+    const struct run_options *options;
+    bool is_marked;
+    bool is_stopped;
+};
+
+/* In steps of a virtual second, for the peaks, the mark and the progress. */
+static void run_until(struct run *run, uint64_t until_ns) {
+    uint64_t now_ns = sim_now_ns(run->sim);
+    while (now_ns < until_ns && !run->is_stopped) {
+        uint64_t next_ns = now_ns + STEP_NS < until_ns ? now_ns + STEP_NS : until_ns;
+        if (!run->is_marked && run->scenario->mark_ns <= next_ns) {
+            next_ns = run->scenario->mark_ns > now_ns ? run->scenario->mark_ns : now_ns;
+        }
+        sim_run(run->sim, next_ns);
+        if (!run->is_marked && run->scenario->mark_ns <= next_ns) {
+            measures_mark(run->measures);
+            run->is_marked = true;
+        } else {
+            measures_second(run->measures);
+        }
+        if (run->options->timeline) {
+            timeline_second(run->options->timeline);
+        }
+        if (run->options->on_progress &&
+            !run->options->on_progress(run->options->context, run->sim, until_ns)) {
+            run->is_stopped = true;
+        }
+        now_ns = next_ns;
+    }
+}
+
+static uint64_t last_action_ns(const struct scenario *scenario, uint64_t end_ns) {
+    uint64_t last_ns = scenario->mark_ns;
+    for (size_t i = 0; i < scenario->count; i++) {
+        const struct sim_action *action = &scenario->actions[i];
+        uint64_t over_ns = action->at_ns + action->duration_ns;
+        if (over_ns > last_ns && over_ns <= end_ns) {
+            last_ns = over_ns;
+        }
+    }
+    return last_ns;
+}
+
+static void gather(struct run *run, uint64_t settled_ns, struct run_result *out) {
+    const struct violation *kept;
+    out->is_done = !run->is_stopped;
+    out->trace_hash = sim_trace_hash(run->sim);
+    out->events = sim_events(run->sim);
+    out->virtual_ns = sim_now_ns(run->sim);
+    measures_get(run->measures, &out->figures);
+    checkers_counts_get(run->checkers, &out->counts);
+    out->is_converged = out->counts.agreed_since_ns != UINT64_MAX;
+    if (out->is_converged && out->counts.agreed_since_ns > settled_ns) {
+        out->converged_ms = (out->counts.agreed_since_ns - settled_ns) / NS_PER_MS;
+    }
+    out->violations_count = checkers_violations_count(run->checkers);
+    out->violations_kept = checkers_violations(run->checkers, &kept);
+    memcpy(out->violations, kept, out->violations_kept * sizeof(*kept));
+}
+
+static void play(struct run *run, struct run_result *out) {
+    const struct scenario *scenario = run->scenario;
+    uint64_t end_ns = scenario->duration_ns;
+    sim_schedule(run->sim, scenario->actions, scenario->count);
+    run_until(run, end_ns);
+    if (run->options->is_settling && !run->is_stopped) {
+        struct sim_action heal = {.kind = SIM_HEAL, .who = {0, scenario->settings.hosts, 1}};
+        sim_act(run->sim, &heal);
+        checkers_healed(run->checkers);
+        end_ns = sim_now_ns(run->sim);
+        run_until(run, checkers_deadline_ns(run->checkers));
+        checkers_finish(run->checkers);
+        gather(run, end_ns, out);
+        return;
+    }
+    checkers_finish(run->checkers);
+    gather(run, last_action_ns(scenario, end_ns), out);
+}
+
+void run_scenario(const struct scenario *scenario, const struct run_options *options,
+                  struct run_result *out) {
+    struct run run = {.scenario = scenario, .options = options};
+    uint64_t began_ns = clock_monotonic_ns();
+    *out = (struct run_result){0};
+    run.sim = sim_create(&scenario->settings);
+    if (!run.sim) {
+        return;
+    }
+    run.checkers = checkers_create(run.sim, options->mask);
+    run.measures = measures_create(run.sim);
+    bool ok = run.checkers && run.measures;
+    if (ok && options->timeline) {
+        ok = timeline_attach(options->timeline, run.sim);
+    }
+    if (ok) {
+        play(&run, out);
+    }
+    if (options->timeline) {
+        timeline_detach(options->timeline);
+    }
+    if (run.measures) {
+        measures_destroy(run.measures);
+    }
+    if (run.checkers) {
+        checkers_destroy(run.checkers);
+    }
+    sim_destroy(run.sim);
+    out->wall_ms = (clock_monotonic_ns() - began_ns) / NS_PER_MS;
+}

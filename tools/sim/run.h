@@ -1,0 +1,35 @@
+/* tools/sim/run.h - one scenario run from beginning to end, checked and measured. */
+#ifndef TOOLS_SIM_RUN_H
+#define TOOLS_SIM_RUN_H
+
+#include "tests/sim/checkers.h"
+#include "tools/sim/measures.h"
+#include "tools/sim/scenario.h"
+#include "tools/sim/timeline.h"
+
+struct run_options {
+    uint32_t mask; /* of invariants, see checkers.h */
+    /* After the scenario: everything is healed, and run on until liveness is due. */
+    bool is_settling;
+    struct timeline *timeline; /* may be NULL */
+    /* Now and then; may be NULL. False ends the run. */
+    bool (*on_progress)(void *context, const struct sim *sim, uint64_t until_ns);
+    void *context;
+};
+
+struct run_result {
+    bool is_done; /* false: no memory, or stopped by on_progress */
+    uint64_t trace_hash, events, virtual_ns, wall_ms;
+    bool is_converged;     /* all up hosts hold the same members and rings at the end */
+    uint64_t converged_ms; /* after the last action and the mark */
+    struct figures figures;
+    struct checkers_counts counts;
+    struct violation violations[CHECKERS_KEPT];
+    size_t violations_kept;
+    uint64_t violations_count;
+};
+
+void run_scenario(const struct scenario *scenario, const struct run_options *options,
+                  struct run_result *result_out);
+
+#endif

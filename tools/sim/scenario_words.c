@@ -1,0 +1,197 @@
+/* tools/sim/scenario_words.c - times, shares, numbers and sets of hosts in a scenario's text. */
+#include "tools/sim/scenario.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool scenario_fail(struct scenario *scenario, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(scenario->reason, sizeof(scenario->reason), format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+/* A decimal as an integer in units of `scale` (a power of ten times any unit): no rounding by
+ * floating point, so that every machine reads the same. */
+static bool decimal(const char *word, uint64_t scale, uint64_t *out, const char **end_out) {
+    uint64_t whole = 0;
+    uint64_t part = 0;
+    uint64_t part_scale = 1;
+    const char *at = word;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        whole = whole * 10 + (uint64_t)(*at - '0');
+        if (whole > UINT64_MAX / 16 / scale) {
+            return false;
+        }
+    }
+    if (at == word) {
+        return false;
+    }
+    if (*at == '.') {
+        for (at++; *at >= '0' && *at <= '9'; at++) {
+            if (part_scale < 1000000000) {
+                part = part * 10 + (uint64_t)(*at - '0');
+                part_scale *= 10;
+            }
+        }
+    }
+    *out = whole * scale + part * scale / part_scale;
+    *end_out = at;
+    return true;
+}
+
+bool scenario_time(struct scenario *scenario, const char *word, uint64_t *ns_out) {
+    static const struct {
+        const char *unit;
+        uint64_t ns;
+    } units[] = {{"", NS_PER_S}, {"s", NS_PER_S},      {"ms", NS_PER_MS},     {"us", NS_PER_US},
+                 {"ns", 1},      {"m", 60 * NS_PER_S}, {"h", 3600 * NS_PER_S}};
+    const char *unit = word + strspn(word, "0123456789.");
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        const char *end;
+        if (strcmp(unit, units[i].unit) == 0 && decimal(word, units[i].ns, ns_out, &end) &&
+            end == unit) {
+            return true;
+        }
+    }
+    return scenario_fail(scenario, "\"%s\" is no time (30, 0.5, 200ms, 5us, 2m, 48h)", word);
+}
+
+bool scenario_share(struct scenario *scenario, const char *word, uint64_t *ppm_out) {
+    const char *end;
+    if (decimal(word, SIM_MILLION / 100, ppm_out, &end) && strcmp(end, "%") == 0 &&
+        *ppm_out <= SIM_MILLION) {
+        return true;
+    }
+    if (decimal(word, 1, ppm_out, &end) && strcmp(end, "ppm") == 0 && *ppm_out <= SIM_MILLION) {
+        return true;
+    }
+    return scenario_fail(scenario, "\"%s\" is no share (10%%, 0.5%%, 300ppm)", word);
+}
+
+bool scenario_number(struct scenario *scenario, const char *word, int64_t *number_out) {
+    char *end;
+    errno = 0;
+    long long number = strtoll(word, &end, 10);
+    if (errno != 0 || end == word || *end != '\0') {
+        return scenario_fail(scenario, "\"%s\" is no whole number", word);
+    }
+    *number_out = number;
+    return true;
+}
+
+static bool take_range(struct scenario *scenario, uint64_t first, uint64_t last, uint64_t step,
+                       struct host_list *out) {
+    uint32_t hosts = scenario->settings.hosts;
+    if (first > last || last >= hosts || step == 0) {
+        return scenario_fail(scenario, "hosts are 0..%u", hosts - 1);
+    }
+    uint32_t count = (uint32_t)((last - first) / step) + 1;
+    out->numbers = malloc(count * sizeof(*out->numbers));
+    if (!out->numbers) {
+        return scenario_fail(scenario, "no memory");
+    }
+    out->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        out->numbers[i] = (uint32_t)(first + i * step);
+    }
+    return true;
+}
+
+static int by_number(const void *left, const void *right) {
+    uint32_t a = *(const uint32_t *)left;
+    uint32_t b = *(const uint32_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* `count` of 1..hosts-1: host 0 is the one that others join through. */
+static bool take_random(struct scenario *scenario, uint64_t count, struct host_list *out) {
+    uint32_t hosts = scenario->settings.hosts;
+    if (count == 0 || count >= hosts) {
+        return scenario_fail(scenario, "of %u hosts at most %u can be drawn (0 stays)", hosts,
+                             hosts - 1);
+    }
+    if (!take_range(scenario, 1, hosts - 1, 1, out)) {
+        return false;
+    }
+    random_shuffle_u32(&scenario->random, out->numbers, out->count);
+    out->count = (uint32_t)count;
+    qsort(out->numbers, out->count, sizeof(*out->numbers), by_number);
+    return true;
+}
+
+static bool take_group(struct scenario *scenario, const struct host_list *group,
+                       struct host_list *out) {
+    out->numbers = malloc(group->count * sizeof(*out->numbers));
+    if (!out->numbers) {
+        return scenario_fail(scenario, "no memory");
+    }
+    memcpy(out->numbers, group->numbers, group->count * sizeof(*out->numbers));
+    out->count = group->count;
+    return true;
+}
+
+static bool take_literal(struct scenario *scenario, const char *word, struct host_list *out) {
+    const char *at;
+    uint64_t first = 0;
+    uint64_t last;
+    uint64_t step = 1;
+    if (!decimal(word, 1, &first, &at) && *word != '.') {
+        return scenario_fail(scenario, "\"%s\" is no set of hosts", word);
+    }
+    at = word + strspn(word, "0123456789");
+    last = first = strtoull(word, NULL, 10);
+    if (strncmp(at, "..", 2) == 0) {
+        char *end;
+        last = strtoull(at + 2, &end, 10);
+        at = end;
+    }
+    if (*at == '/') {
+        char *end;
+        step = strtoull(at + 1, &end, 10);
+        at = end;
+    }
+    if (*at != '\0') {
+        return scenario_fail(scenario, "\"%s\" is no set of hosts", word);
+    }
+    return take_range(scenario, first, last, step, out);
+}
+
+bool scenario_hosts(struct scenario *scenario, char **words, uint32_t count,
+                    struct host_list *hosts_out, uint32_t *words_out) {
+    uint32_t hosts = scenario->settings.hosts;
+    *hosts_out = (struct host_list){0};
+    if (count == 0) {
+        return scenario_fail(scenario, "which hosts?");
+    }
+    *words_out = 1;
+    if (count > 1 && strcmp(words[1], "random") == 0) {
+        uint64_t ppm;
+        int64_t number;
+        *words_out = 2;
+        if (strchr(words[0], '%')) {
+            if (!scenario_share(scenario, words[0], &ppm)) {
+                return false;
+            }
+            uint64_t share = (hosts * ppm + SIM_MILLION / 2) / SIM_MILLION;
+            return take_random(scenario, share > 0 ? share : 1, hosts_out);
+        }
+        return scenario_number(scenario, words[0], &number) &&
+               take_random(scenario, number > 0 ? (uint64_t)number : 0, hosts_out);
+    }
+    if (strcmp(words[0], "all") == 0) {
+        return take_range(scenario, 0, hosts - 1, 1, hosts_out);
+    }
+    if (strcmp(words[0], "rest") == 0) { /* all but the one they join through */
+        return take_range(scenario, 1, hosts - 1, 1, hosts_out);
+    }
+    for (uint32_t i = 0; i < scenario->groups_count; i++) {
+        if (strcmp(words[0], scenario->groups[i].name) == 0) {
+            return take_group(scenario, &scenario->groups[i].hosts, hosts_out);
+        }
+    }
+    return take_literal(scenario, words[0], hosts_out);
+}

@@ -1,0 +1,151 @@
+/* tools/sim/shrink.c - see shrink.h. */
+#include "tools/sim/shrink.h"
+#include "core/base/clock.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct shrink {
+    const struct run_options *options;
+    uint64_t end_ns; /* of the time that may be spent */
+    uint8_t invariant;
+    struct run_result *result; /* of the smallest that fails */
+    struct run_result *trial;
+};
+
+static bool is_out_of_time(const struct shrink *shrink) {
+    return clock_monotonic_ns() >= shrink->end_ns;
+}
+
+static bool still_fails(struct shrink *shrink, const struct scenario *scenario) {
+    run_scenario(scenario, shrink->options, shrink->trial);
+    for (size_t i = 0; i < shrink->trial->violations_kept; i++) {
+        if (shrink->trial->violations[i].invariant == shrink->invariant) {
+            *shrink->result = *shrink->trial;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Without the actions from..from + count; undone when it does not fail then. */
+static bool try_without(struct shrink *shrink, struct scenario *scenario, size_t from,
+                        size_t count) {
+    struct sim_action *all = scenario->actions;
+    struct sim_action *taken = malloc(count * sizeof(*taken));
+    if (!taken) {
+        return false;
+    }
+    memcpy(taken, all + from, count * sizeof(*taken));
+    memmove(all + from, all + from + count, (scenario->count - from - count) * sizeof(*all));
+    scenario->count -= count;
+    bool fails = still_fails(shrink, scenario);
+    if (!fails) {
+        memmove(all + from + count, all + from, (scenario->count - from) * sizeof(*all));
+        memcpy(all + from, taken, count * sizeof(*taken));
+        scenario->count += count;
+    }
+    free(taken);
+    return fails;
+}
+
+static bool drop_actions(struct shrink *shrink, struct scenario *scenario) {
+    bool is_smaller = false;
+    for (size_t part = scenario->count / 2; part > 0; part /= 2) {
+        for (size_t from = 0; from + part <= scenario->count && !is_out_of_time(shrink);) {
+            if (try_without(shrink, scenario, from, part)) {
+                is_smaller = true;
+            } else {
+                from += part;
+            }
+        }
+    }
+    return is_smaller;
+}
+
+static bool halve_durations(struct shrink *shrink, struct scenario *scenario) {
+    bool is_smaller = false;
+    for (size_t i = 0; i < scenario->count && !is_out_of_time(shrink); i++) {
+        uint64_t before_ns = scenario->actions[i].duration_ns;
+        while (scenario->actions[i].duration_ns >= 2 * NS_PER_MS && !is_out_of_time(shrink)) {
+            before_ns = scenario->actions[i].duration_ns;
+            scenario->actions[i].duration_ns = before_ns / 2;
+            if (!still_fails(shrink, scenario)) {
+                scenario->actions[i].duration_ns = before_ns;
+                break;
+            }
+            is_smaller = true;
+        }
+    }
+    return is_smaller;
+}
+
+/* Actions speak of hosts by number: those that are gone are passed over by the engine. */
+static bool drop_hosts(struct shrink *shrink, struct scenario *scenario) {
+    bool is_smaller = false;
+    while (scenario->settings.hosts > 2 && !is_out_of_time(shrink)) {
+        uint32_t before = scenario->settings.hosts;
+        scenario->settings.hosts = before - (before > 8 ? before / 4 : 1);
+        if (!still_fails(shrink, scenario)) {
+            scenario->settings.hosts = before;
+            break;
+        }
+        is_smaller = true;
+    }
+    return is_smaller;
+}
+
+static bool cut_end(struct shrink *shrink, struct scenario *scenario) {
+    bool is_smaller = false;
+    while (scenario->duration_ns > NS_PER_S && !is_out_of_time(shrink)) {
+        uint64_t before_ns = scenario->duration_ns;
+        scenario->duration_ns = before_ns / 4 * 3;
+        if (!still_fails(shrink, scenario)) {
+            scenario->duration_ns = before_ns;
+            break;
+        }
+        is_smaller = true;
+    }
+    return is_smaller;
+}
+
+/* What an action says about hosts that are not there any more is not worth reading. */
+static void tidy(struct scenario *scenario) {
+    uint32_t hosts = scenario->settings.hosts;
+    size_t kept = 0;
+    for (size_t i = 0; i < scenario->count; i++) {
+        struct sim_action action = scenario->actions[i];
+        struct sim_hosts *sets[] = {&action.who, &action.other};
+        for (size_t set = 0; set < 2; set++) {
+            uint32_t step = sets[set]->step > 0 ? sets[set]->step : 1;
+            while (sets[set]->count > 0 &&
+                   sets[set]->first + (uint64_t)(sets[set]->count - 1) * step >= hosts) {
+                sets[set]->count--;
+            }
+        }
+        if (action.who.count > 0 && (action.kind != SIM_CUT || action.other.count > 0)) {
+            scenario->actions[kept++] = action;
+        }
+    }
+    scenario->count = kept;
+}
+
+void shrink_scenario(struct scenario *scenario, const struct run_options *options,
+                     uint8_t invariant, uint64_t budget_ms, struct run_result *result_out) {
+    struct shrink shrink = {.options = options,
+                            .end_ns = clock_monotonic_ns() + budget_ms * NS_PER_MS,
+                            .invariant = invariant,
+                            .result = result_out,
+                            .trial = malloc(sizeof(struct run_result))};
+    bool is_smaller = shrink.trial != NULL;
+    while (is_smaller && !is_out_of_time(&shrink)) {
+        is_smaller = drop_actions(&shrink, scenario);
+        is_smaller |= drop_hosts(&shrink, scenario);
+        is_smaller |= halve_durations(&shrink, scenario);
+        is_smaller |= cut_end(&shrink, scenario);
+    }
+    tidy(scenario);
+    if (shrink.trial) {
+        (void)still_fails(&shrink, scenario);
+    }
+    free(shrink.trial);
+}

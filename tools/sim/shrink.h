@@ -1,0 +1,13 @@
+/* tools/sim/shrink.h - a failing scenario made smaller while it still fails the same invariant. */
+#ifndef TOOLS_SIM_SHRINK_H
+#define TOOLS_SIM_SHRINK_H
+
+#include "tools/sim/run.h"
+
+/* Takes out actions (halves, then smaller parts: delta debugging, Zeller and Hildebrandt, TSE
+ * 2002), shortens faults, drops the last hosts, cuts the end off. Changes `scenario` in place;
+ * stops when nothing helps any more or the time is over. *result_out is the smallest run. */
+void shrink_scenario(struct scenario *scenario, const struct run_options *options,
+                     uint8_t invariant, uint64_t budget_ms, struct run_result *result_out);
+
+#endif

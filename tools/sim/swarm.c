@@ -1,0 +1,142 @@
+/* tools/sim/swarm.c - see swarm.h. */
+#include "tools/sim/swarm.h"
+#include "core/base/clock.h"
+
+enum {
+    HOSTS_MIN = 3,
+    HOSTS_FEW = 12,
+    HOSTS_MAX = 40,
+    FAULTS_MAX = 24,
+    BOOT_S = 20, /* all are up by then, with time to agree */
+    FAULTS_S_MAX = 90,
+    FAULT_S_MAX = 30 /* of one fault */
+};
+
+static uint64_t draw(struct scenario *scenario, uint64_t from, uint64_t to) {
+    return from + random_below(&scenario->random, to - from + 1);
+}
+
+static bool chance(struct scenario *scenario, uint32_t percent) {
+    return random_below(&scenario->random, 100) < percent;
+}
+
+static struct sim_hosts draw_hosts(struct scenario *scenario) {
+    uint32_t hosts = scenario->settings.hosts;
+    uint32_t few = hosts / 3 > 1 ? hosts / 3 : 1;
+    uint32_t count = chance(scenario, 70) ? 1 : (uint32_t)draw(scenario, 1, few);
+    uint32_t step = chance(scenario, 50) ? 1 : (uint32_t)draw(scenario, 1, 3);
+    uint32_t first = (uint32_t)random_below(&scenario->random, hosts);
+    while (count > 1 && first + (count - 1) * step >= hosts) {
+        count--;
+    }
+    return (struct sim_hosts){first, count, step};
+}
+
+static const uint8_t kinds[] = {
+    SIM_CRASH,         SIM_RESTART,      SIM_LEAVE,          SIM_METADATA,
+    SIM_PAUSE,         SIM_STALL_GOSSIP, SIM_STALL_DETECTOR, SIM_DEAF,
+    SIM_SLOW,          SIM_LOSS_IN,      SIM_LOSS_OUT,       SIM_CUT,
+    SIM_DELAY,         SIM_CAPACITY,     SIM_CLOCK_STEP,     SIM_CLOCK_DRIFT,
+    SIM_LATER_VERSION, SIM_DUPLICATE,    SIM_REPLAY,         SIM_LOSS,
+};
+enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+static int64_t draw_amount(struct scenario *scenario, uint8_t kind) {
+    switch (kind) {
+    case SIM_LOSS_IN:
+    case SIM_LOSS_OUT:
+        return (int64_t)draw(scenario, 10000, chance(scenario, 30) ? 1000000 : 300000);
+    case SIM_LOSS:
+        return (int64_t)draw(scenario, 10000, 300000);
+    case SIM_DUPLICATE:
+    case SIM_REPLAY:
+        return (int64_t)draw(scenario, 10000, 500000);
+    case SIM_SLOW:
+        return (int64_t)draw(scenario, 10 * NS_PER_US, 20 * NS_PER_MS);
+    case SIM_DELAY:
+        return (int64_t)draw(scenario, NS_PER_MS, 100 * NS_PER_MS);
+    case SIM_CAPACITY:
+        return (int64_t)draw(scenario, 2000, 200000);
+    case SIM_CLOCK_STEP:
+        return (int64_t)draw(scenario, 0, 7200000) - 3600000;
+    case SIM_CLOCK_DRIFT:
+        return (int64_t)draw(scenario, 0, 100000) - 50000;
+    default:
+        return 0;
+    }
+}
+
+static bool add_fault(struct scenario *scenario, uint8_t kind, uint64_t at_ns) {
+    uint32_t hosts = scenario->settings.hosts;
+    struct sim_action action = {.at_ns = at_ns, .kind = kind, .who = draw_hosts(scenario)};
+    action.duration_ns = draw(scenario, NS_PER_S / 10, FAULT_S_MAX * NS_PER_S);
+    action.amount = draw_amount(scenario, kind);
+    if (kind == SIM_CRASH || kind == SIM_LEAVE || kind == SIM_METADATA || kind == SIM_CLOCK_STEP) {
+        action.duration_ns = 0;
+    } else if (kind == SIM_RESTART) {
+        action.flag = (uint8_t)random_below(&scenario->random, 4);
+        action.duration_ns =
+            chance(scenario, 40) ? draw(scenario, 0, NS_PER_S) : action.duration_ns;
+        action.amount = (int64_t)random_below(&scenario->random, hosts);
+    } else if (kind == SIM_CUT) {
+        action.other = draw_hosts(scenario);
+        if (chance(scenario, 50)) { /* both ways, and half from half */
+            action.who = (struct sim_hosts){0, hosts / 2, 1};
+            action.other = (struct sim_hosts){hosts / 2, hosts - hosts / 2, 1};
+            struct sim_action back = action;
+            back.who = action.other;
+            back.other = action.who;
+            if (!scenario_add(scenario, &back)) {
+                return false;
+            }
+        }
+    }
+    return scenario_add(scenario, &action);
+}
+
+static void draw_network(struct scenario *scenario) {
+    struct sim_network *network = &scenario->settings.network;
+    network->delay_ns = draw(scenario, 50 * NS_PER_US, 2 * NS_PER_MS);
+    network->delay_random_ns = draw(scenario, 0, chance(scenario, 20) ? 30 * NS_PER_MS : NS_PER_MS);
+    network->loss_ppm = chance(scenario, 30) ? (uint32_t)draw(scenario, 0, 50000) : 0;
+}
+
+/* Those that ended come back, so that there is something to agree about. */
+static bool add_revival(struct scenario *scenario, uint64_t at_ns) {
+    struct sim_action start = {.at_ns = at_ns, .kind = SIM_START, .amount = 0};
+    start.who = (struct sim_hosts){0, scenario->settings.hosts, 1};
+    return scenario_add(scenario, &start);
+}
+
+bool swarm_draw(struct scenario *scenario, uint32_t hosts) {
+    uint32_t most = chance(scenario, 75) ? HOSTS_FEW : HOSTS_MAX;
+    scenario->settings.hosts = hosts > 0 ? hosts : (uint32_t)draw(scenario, HOSTS_MIN, most);
+    scenario->settings.zones = (uint32_t)random_below(&scenario->random, 4);
+    scenario->settings.builds_views = scenario->settings.hosts <= HOSTS_FEW;
+    draw_network(scenario);
+    if (!scenario_complete(scenario)) {
+        return false;
+    }
+    bool is_in[KINDS];
+    uint32_t percent = (uint32_t)draw(scenario, 10, 50);
+    uint32_t in = 0;
+    for (size_t i = 0; i < KINDS; i++) {
+        is_in[i] = chance(scenario, percent);
+        in += is_in[i];
+    }
+    uint64_t faults_ns = draw(scenario, 10, FAULTS_S_MAX) * NS_PER_S;
+    uint32_t count = in > 0 ? (uint32_t)draw(scenario, 1, FAULTS_MAX) : 0;
+    while (count > 0) {
+        size_t kind = random_below(&scenario->random, KINDS);
+        if (is_in[kind]) {
+            uint64_t at_ns = draw(scenario, BOOT_S * NS_PER_S, BOOT_S * NS_PER_S + faults_ns);
+            if (!add_fault(scenario, kinds[kind], at_ns)) {
+                return false;
+            }
+            count--;
+        }
+    }
+    scenario->duration_ns = BOOT_S * NS_PER_S + faults_ns + FAULT_S_MAX * NS_PER_S;
+    bool is_reviving = chance(scenario, 60);
+    return !is_reviving || add_revival(scenario, scenario->duration_ns - NS_PER_S);
+}
