@@ -125,7 +125,6 @@ static bool prepare(struct scenario *scenario, const struct order *order, uint64
     } else if (scenario->duration_ns == 0) {
         scenario->duration_ns = DURATION_USUAL_NS;
     }
-    scenario->settings.builds_views &= scenario->settings.hosts <= 64;
     return ok;
 }
 

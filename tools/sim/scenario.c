@@ -119,7 +119,31 @@ static uint32_t split(char *line, char **words) {
     }
 }
 
-/* at TIME [every TIME until TIME] [mark | VERB ...] */
+/* at TIME roll HOSTS gap TIME VERB [what follows the hosts]: one host after another. */
+static bool read_roll(struct scenario *scenario, uint64_t at_ns, char **words, uint32_t count) {
+    struct host_list hosts;
+    uint32_t used;
+    uint64_t gap_ns;
+    char *line[WORDS_MAX];
+    char number[16];
+    if (!scenario_hosts(scenario, words, count, &hosts, &used)) {
+        return false;
+    }
+    bool ok = count >= used + 3 && strcmp(words[used], "gap") == 0;
+    ok = ok ? scenario_time(scenario, words[used + 1], &gap_ns)
+            : scenario_fail(scenario, "at TIME roll HOSTS gap TIME VERB ...");
+    for (uint32_t i = 0; ok && i < hosts.count; i++) {
+        snprintf(number, sizeof(number), "%" PRIu32, hosts.numbers[i]);
+        line[0] = words[used + 2];
+        line[1] = number;
+        memcpy(line + 2, words + used + 3, (count - used - 3) * sizeof(*line));
+        ok = scenario_verb(scenario, at_ns + i * gap_ns, line, count - used - 1);
+    }
+    free(hosts.numbers);
+    return ok;
+}
+
+/* at TIME [every TIME until TIME] [mark | roll ... | VERB ...] */
 static bool read_at(struct scenario *scenario, char **words, uint32_t count) {
     uint64_t at_ns;
     uint64_t every_ns = 0;
@@ -144,6 +168,9 @@ static bool read_at(struct scenario *scenario, char **words, uint32_t count) {
                                  words[3], words[5]);
         }
         used = 6;
+    }
+    if (strcmp(words[2], "roll") == 0) {
+        return read_roll(scenario, at_ns, words + 3, count - 3);
     }
     if (strcmp(words[used], "mark") == 0 && count == used + 1) {
         scenario->mark_ns = at_ns;
@@ -236,7 +263,7 @@ static bool read_setting(struct scenario *scenario, char **words, uint32_t count
             return false;
         }
         if (!hosts_fixed) {
-            settings->hosts = hosts;
+            sim_settings_hosts(settings, hosts);
         }
         return true;
     }

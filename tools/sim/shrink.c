@@ -84,9 +84,9 @@ static bool drop_hosts(struct shrink *shrink, struct scenario *scenario) {
     bool is_smaller = false;
     while (scenario->settings.hosts > 2 && !is_out_of_time(shrink)) {
         uint32_t before = scenario->settings.hosts;
-        scenario->settings.hosts = before - (before > 8 ? before / 4 : 1);
+        sim_settings_hosts(&scenario->settings, before - (before > 8 ? before / 4 : 1));
         if (!still_fails(shrink, scenario)) {
-            scenario->settings.hosts = before;
+            sim_settings_hosts(&scenario->settings, before);
             break;
         }
         is_smaller = true;

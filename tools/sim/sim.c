@@ -23,13 +23,17 @@ enum {
 void sim_settings_init(struct sim_settings *settings, uint32_t hosts, uint64_t seed) {
     *settings = (struct sim_settings){
         .seed = seed,
-        .hosts = hosts,
         .profile = &profile_henge,
         .network = {.delay_ns = 250 * NS_PER_US, .delay_random_ns = 50 * NS_PER_US},
-        .inbox_packets = INBOX_DEFAULT,
-        .builds_views = hosts <= VIEWS_UP_TO_HOSTS};
+        .inbox_packets = INBOX_DEFAULT};
     henge_config_init(&settings->config, HENGE_PRESET_LAN);
     settings->config.vnodes = 1;
+    sim_settings_hosts(settings, hosts);
+}
+
+void sim_settings_hosts(struct sim_settings *settings, uint32_t hosts) {
+    settings->hosts = hosts;
+    settings->builds_views = hosts <= VIEWS_UP_TO_HOSTS;
     settings->config.members_max = hosts + hosts / 8 + MEMBERS_SPARE;
 }
 

@@ -50,6 +50,8 @@ struct sim_settings {
 /* LAN preset, profile henge, 0.25 ms + 0.05 ms one way, no loss, one virtual node per member (a
  * thousand rings of a thousand members in one process), views up to 64 hosts. */
 void sim_settings_init(struct sim_settings *settings, uint32_t hosts, uint64_t seed);
+/* Another number of hosts, with what follows from it: members_max, builds_views. */
+void sim_settings_hosts(struct sim_settings *settings, uint32_t hosts);
 
 /* Hosts first, first + step, ..., `count` of them. */
 struct sim_hosts {

@@ -110,9 +110,9 @@ static bool add_revival(struct scenario *scenario, uint64_t at_ns) {
 
 bool swarm_draw(struct scenario *scenario, uint32_t hosts) {
     uint32_t most = chance(scenario, 75) ? HOSTS_FEW : HOSTS_MAX;
-    scenario->settings.hosts = hosts > 0 ? hosts : (uint32_t)draw(scenario, HOSTS_MIN, most);
+    uint32_t drawn = (uint32_t)draw(scenario, HOSTS_MIN, most);
+    sim_settings_hosts(&scenario->settings, hosts > 0 ? hosts : drawn);
     scenario->settings.zones = (uint32_t)random_below(&scenario->random, 4);
-    scenario->settings.builds_views = scenario->settings.hosts <= HOSTS_FEW;
     draw_network(scenario);
     if (!scenario_complete(scenario)) {
         return false;
