@@ -168,9 +168,6 @@ static void outbox_commit(void *context, const struct packet_target *target, siz
 
 static bool outbox_request(void *context, const struct packet_target *target, const uint8_t *script,
                            size_t script_bytes, uint64_t script_token, uint64_t request_token) {
-    if (target->lane != LANE_GOSSIP) {
-        return false; /* no other streams here */
-    }
     return stream_open(context, target, script, script_bytes, script_token, request_token);
 }
 

@@ -219,8 +219,8 @@ void inbox_clear(struct host *host);
 /* turn.c */
 /* From io to the role of its lane; takes it. */
 void turn_hand_packet(struct host *host, struct packet *packet);
-/* From io to gossip: SCRIPT_DONE, STREAM_ENDED. */
-void turn_tell_gossip(struct host *host, const struct role_message *message);
+/* From io to the role: SCRIPT_DONE, STREAM_ENDED. */
+void turn_tell(struct host *host, enum host_role to, const struct role_message *message);
 void turn_touch(struct host *host);
 void turn_detector_told(struct host *host);
 /* Whatever has waited while it stood still. */

@@ -3,9 +3,9 @@
  *   CONNECTING -> OPEN -> ENDING -> free
  *
  * A script is lent memory: each record is copied out of it when it arrives, and the next one
- * follows when that has been handed to the gossip role (a stream waits; nothing of it is dropped).
- * Loss costs time. A cut or a deaf side stops it, and the idle deadline ends it. A host that goes
- * down ends it on the other side one delay later. The rules of io/stream.h hold. */
+ * follows when that has been handed to the role of its lane (a stream waits; nothing of it is
+ * dropped). Loss costs time. A cut or a deaf side stops it, and the idle deadline ends it. A host
+ * that goes down ends it on the other side one delay later. The rules of io/stream.h hold. */
 #include "core/base/assert.h"
 #include "core/base/hash.h"
 #include "tools/sim/sim_internal.h"
@@ -47,7 +47,8 @@ struct stream {
     uint32_t sides[FLOWS]; /* receiving hosts by flow: server, client; SIM_NOBODY = gone */
     uint32_t server_place;
     uint64_t generation;
-    uint64_t request_token;
+    uint64_t request_token; /* 0: nobody is told of the end */
+    uint8_t lane;
     struct flow flows[FLOWS];
     uint64_t armed[PARTS]; /* numbers of the events that are meant */
     uint64_t opened_ns, moved_ns;
@@ -102,7 +103,7 @@ static struct host *sender(struct sim *sim, const struct stream *stream, enum st
 static void tell(struct host *host, uint8_t kind, uint64_t token, bool failed) {
     struct role_message message = {.kind = kind, .flag = failed, .node = host->number};
     message.as.token = token;
-    turn_tell_gossip(host, &message);
+    turn_tell(host, token & TOKEN_DETECTOR ? HOST_DETECTOR : HOST_GOSSIP, &message);
 }
 
 /* The sender's script is not referred to any more. */
@@ -122,7 +123,9 @@ static void finish(struct sim *sim, struct stream *stream) {
     give_back(sim, stream, TO_CLIENT);
     if (client) {
         client->streams--;
-        tell(client, ROLE_STREAM_ENDED, stream->request_token, stream->has_failed);
+        if (stream->request_token != 0) {
+            tell(client, ROLE_STREAM_ENDED, stream->request_token, stream->has_failed);
+        }
     }
     if (server) {
         server->streams--;
@@ -234,7 +237,7 @@ static void deliver(struct sim *sim, struct stream *stream, enum stream_part par
     packet->to_place = to->place;
     packet->destination_generation = part == TO_SERVER ? stream->generation : 0;
     packet->stream = stream->id;
-    packet->lane = LANE_GOSSIP;
+    packet->lane = stream->lane;
     packet->is_from_client = part == TO_SERVER;
     memcpy(packet->body, flow->script + flow->at + RECORD_HEAD_BYTES, bytes);
     trace_note(sim, TRACE_FRAME, to->number, hash64(packet->body, bytes));
@@ -317,6 +320,7 @@ bool stream_open(struct host *client, const struct packet_target *target, const 
                               .server_place = place,
                               .generation = target->generation,
                               .request_token = request_token,
+                              .lane = target->lane,
                               .opened_ns = sim->now_ns,
                               .moved_ns = sim->now_ns};
     lend(&stream->flows[TO_SERVER], script, script_bytes, script_token);

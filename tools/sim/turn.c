@@ -108,10 +108,10 @@ bool turn_to_gossip(void *context, const struct role_message *message) {
     return tell(context, HOST_GOSSIP, message);
 }
 
-void turn_tell_gossip(struct host *host, const struct role_message *message) {
+void turn_tell(struct host *host, enum host_role to, const struct role_message *message) {
     struct letter *letter = letter_take(host->sim);
     letter->message = *message;
-    put(host, HOST_GOSSIP, letter);
+    put(host, to, letter);
 }
 
 /* Packets. */
