@@ -36,7 +36,7 @@ void join_seeds_set(struct membership *membership, const struct henge_address *s
 /* New seeds replace the old ones: the caller has resolved their names again. */
 void join_start(struct membership *membership, const struct henge_address *seeds, size_t count) {
     struct join *join = &membership->join;
-    if (count == 0)
+    if (count == 0 || membership->claim.has_yielded)
         return;
     join_seeds_set(membership, seeds, count);
     const struct member *own = &membership->table.members[0];
@@ -77,6 +77,20 @@ uint64_t join_deadline(const struct membership *membership) {
     return membership->join.state == JOIN_UNDER_WAY ? membership->join.retry_ns : TIME_NEVER;
 }
 
+void join_again(struct membership *membership) {
+    struct join *join = &membership->join;
+    if (join->state != JOIN_UNDER_WAY)
+        return;
+    join->request_id++;
+    join->retry_ns = membership->now_ns;
+}
+
+void join_refuse(struct membership *membership, const char *reason) {
+    membership->join.state = JOIN_REFUSED;
+    membership->join.reason = reason;
+    membership->join.retry_ns = TIME_NEVER;
+}
+
 static void join_done(struct membership *membership) {
     membership->join.state = JOIN_DONE;
     membership->join.reason = "";
@@ -102,9 +116,11 @@ static void note_held(const struct membership *membership, const struct update *
         bool is_same = memcmp(member->record->boot_id, fields->boot_id, RECORD_BOOT_BYTES) == 0;
         reply->held_kind = is_same ? HELD_SAME_BOOT : HELD_OTHER_BOOT;
         reply->held = (struct liveness){member->generation, member->version, member->status};
+        reply->held_address = member->record->address;
     } else if (stone != NULL) {
         reply->held_kind = HELD_OTHER_BOOT; /* a tombstone knows no boot */
         reply->held = stone->liveness;
+        reply->held_address = stone->address;
     }
 }
 
@@ -167,6 +183,7 @@ void join_receive(struct membership *membership, struct delivery *delivery) {
         const struct member *own = &membership->table.members[0];
         reply.held_kind = HELD_OTHER_BOOT;
         reply.held = (struct liveness){own->generation, own->version, own->status};
+        reply.held_address = own->record->address;
     } else {
         note_held(membership, &joiner, &fields, &reply);
         if (hear(membership, &joiner, &fields, MERGE_GOSSIP, delivery).outcome == MERGE_REFUSED)
@@ -194,6 +211,13 @@ static bool must_rise(const struct membership *membership, const struct wire_joi
         return false;
     return reply->held.generation > own ||
            (reply->held.generation == own && reply->held_kind == HELD_OTHER_BOOT);
+}
+
+/* Another process of this name lives, or lived a moment ago, at another address. */
+static bool is_held_elsewhere(const struct membership *membership,
+                              const struct wire_join_reply *reply) {
+    return reply->held_kind == HELD_OTHER_BOOT && reply->held.status < HENGE_DEAD &&
+           reply->held_address.family != 0 && !is_own_address(membership, &reply->held_address);
 }
 
 static void take_snapshot(struct membership *membership, struct delivery *delivery,
@@ -237,12 +261,12 @@ void join_reply_receive(struct membership *membership, struct delivery *delivery
     }
     if (join->state == JOIN_REFUSED)
         join->state = JOIN_UNDER_WAY; /* one seed refused, another did not */
+    bool is_rival = is_held_elsewhere(membership, &reply);
+    if (is_rival)
+        claim_ask(membership, &reply.held_address, reply.held.generation);
     if (must_rise(membership, &reply)) {
-        if (self_raise_generation(membership, reply.held.generation)) {
-            join->request_id++;
-            join->state = JOIN_UNDER_WAY;
-            join->retry_ns = membership->now_ns;
-        }
+        if (!is_rival && self_raise_generation(membership, reply.held.generation))
+            join_again(membership);
         return;
     }
     if (reply.held_kind == HELD_SAME_BOOT && reply.held.status != HENGE_ALIVE) {

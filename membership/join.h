@@ -31,6 +31,9 @@ void join_step(struct membership *membership, struct outbox *outbox);
 uint64_t join_deadline(const struct membership *membership);
 void join_receive(struct membership *membership, struct delivery *delivery);
 void join_reply_receive(struct membership *membership, struct delivery *delivery);
+/* With another generation than before, if a join is under way. */
+void join_again(struct membership *membership);
+void join_refuse(struct membership *membership, const char *reason);
 /* The stream pull of the join has ended; is_whole: all of it was applied. */
 void join_pull_over(struct membership *membership, bool is_whole);
 

@@ -24,6 +24,10 @@ void leave_start(struct membership *membership, uint64_t deadline_ns) {
     struct leave *leave = &membership->leave;
     if (leave->state != LEAVE_NONE)
         return;
+    if (!membership_can_speak(membership)) {
+        leave->state = LEAVE_DONE;
+        return;
+    }
     const struct member *own = &membership->table.members[0];
     struct liveness liveness = {own->generation, own->version, HENGE_LEFT};
     membership->departure.own = departure_own_proof(membership);

@@ -38,14 +38,15 @@ enum {
     PEER_REPORTS_MAX = 64,    /* fingerprints remembered, for agreement */
     PEER_REPORT_PERIODS = 10, /* "recently" */
     MESSAGE_BYTES_MAX = 1448, /* of any message: io's largest packet without its sealing */
-    /* Around a record in the message that has most beside it: RECORDS with a full suspicion. */
-    RECORD_MESSAGE_BYTES = 72,
+    /* Around a record in the message that has most beside it: a join reply. */
+    RECORD_MESSAGE_BYTES = 80,
 
     /* Join, leave, healing. */
     SEEDS_MAX = HENGE_SEEDS_MAX,
     LEAVE_ACKS_WANTED = 3,
     LEAVE_ACKS_MAX = 16,
     FORMER_ADDRESSES_MAX = 64,
+    LOSER_TELLERS = 3,   /* so many of all tell one who has lost his name */
     CORRECTIONS_MAX = 8, /* peers that called this node dead and wait for its word */
 };
 

@@ -76,6 +76,7 @@ struct membership *membership_create(const struct membership_settings *settings,
         membership_destroy(membership);
         return NULL;
     }
+    claim_init(&membership->claim, membership->table.members[0].generation);
     pulls_init(&membership->sync.pulls, membership->name_hash,
                membership->table.members[0].generation);
     memset(&membership->settings.self, 0, sizeof membership->settings.self);
@@ -98,7 +99,7 @@ void membership_destroy(struct membership *membership) {
 }
 
 bool membership_can_speak(const struct membership *membership) {
-    return membership->table.members[0].status != HENGE_LEFT;
+    return membership->table.members[0].status != HENGE_LEFT && !membership->claim.has_yielded;
 }
 
 struct bytes_writer message_begin(const struct membership *membership, struct outbox *outbox,
@@ -140,6 +141,19 @@ void delivery_trailing(struct membership *membership, const struct delivery *del
         membership->counters.unknown_type++;
 }
 
+/* He is no target of gossip any more, under that name. A few of all do it; SYNC catches the rest.
+ */
+static void tell_loser(struct membership *membership, const struct merge_result *result,
+                       struct outbox *outbox) {
+    bool is_mine =
+        result->is_conflict ||
+        random_below(&membership->random, table_size(&membership->table)) < LOSER_TELLERS;
+    if (!is_mine || !token_bucket_take(&membership->replies, membership->now_ns))
+        return;
+    struct update held = merge_update_of(membership, result->slot, true);
+    (void)gossip_tell(membership, &held, &result->loser, outbox);
+}
+
 struct merge_result hear(struct membership *membership, const struct update *update,
                          const struct record_fields *fields, enum merge_origin origin,
                          const struct delivery *delivery) {
@@ -153,6 +167,8 @@ struct merge_result hear(struct membership *membership, const struct update *upd
     membership->change_origin = CHANGE_HEARSAY;
     struct merge_result result =
         merge_update(membership, update, fields, origin, delivery->head.source_name_hash);
+    if (result.is_replaced)
+        tell_loser(membership, &result, delivery->outbox);
     if (result.outcome != MERGE_NEWS)
         return result;
     counters->updates_news++;
@@ -195,9 +211,22 @@ static void dispatch(struct membership *membership, struct delivery *delivery) {
     case MESSAGE_LEAVE_ACK:
         leave_ack_receive(membership, delivery);
         return;
+    case MESSAGE_WHO:
+        who_receive(membership, delivery);
+        return;
+    case MESSAGE_HERE:
+        here_receive(membership, delivery);
+        return;
     default:
         membership->counters.unknown_type++;
     }
+}
+
+/* Under our own name comes our echo, or another process. These say which; it has to settle with us
+ * who bears the name before anything else. */
+static bool is_of_rivals(const struct message_head *head) {
+    return head->type == MESSAGE_JOIN || head->type == MESSAGE_JOIN_REPLY ||
+           head->type == MESSAGE_WHO || head->type == MESSAGE_HERE;
 }
 
 void membership_receive(struct membership *membership, const uint8_t *message, size_t bytes,
@@ -215,10 +244,9 @@ void membership_receive(struct membership *membership, const uint8_t *message, s
         membership->counters.misdirected++;
         return;
     }
-    /* Our own echo. Only a JOIN says which process speaks; another one under our name has to join
-     * before anything else. */
-    if (delivery.head.source_name_hash == membership->name_hash &&
-        delivery.head.type != MESSAGE_JOIN)
+    if (delivery.head.source_name_hash == membership->name_hash && !is_of_rivals(&delivery.head))
+        return;
+    if (membership->claim.has_yielded && delivery.head.type != MESSAGE_WHO)
         return;
     freeze_heard(membership);
     dispatch(membership, &delivery);
@@ -250,6 +278,9 @@ static void expire_tombstones(struct membership *membership) {
 void membership_step(struct membership *membership, uint64_t now_ns, uint64_t horizon_ns,
                      struct outbox *outbox) {
     membership->now_ns = now_ns;
+    scripts_step(&membership->scripts, now_ns);
+    if (membership->claim.has_yielded)
+        return;
     bool is_gone = membership->leave.state == LEAVE_DONE;
     if (!is_gone) {
         (void)freeze_check(membership);
@@ -258,11 +289,11 @@ void membership_step(struct membership *membership, uint64_t now_ns, uint64_t ho
     }
     forget_the_dead(membership);
     expire_tombstones(membership);
-    scripts_step(&membership->scripts, now_ns);
     self_step(membership, outbox);
     join_step(membership, outbox);
     leave_step(membership, outbox);
     departure_step(membership, outbox);
+    claim_step(membership, outbox);
     if (!is_gone) {
         sync_step(membership, outbox);
         contact_step(membership, outbox);
@@ -271,6 +302,8 @@ void membership_step(struct membership *membership, uint64_t now_ns, uint64_t ho
 }
 
 uint64_t membership_deadline(const struct membership *membership) {
+    if (membership->claim.has_yielded)
+        return scripts_deadline(&membership->scripts);
     bool is_gone = membership->leave.state == LEAVE_DONE;
     const uint64_t deadlines[] = {
         membership->forget_ns,
@@ -280,6 +313,7 @@ uint64_t membership_deadline(const struct membership *membership) {
         join_deadline(membership),
         leave_deadline(membership),
         membership->departure.tell_ns,
+        claim_deadline(membership),
         gossip_deadline(membership),
         freeze_deadline(membership),
         verify_deadline(membership),

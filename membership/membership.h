@@ -94,6 +94,11 @@ struct membership_observer {
     bool (*on_verify)(void *context, uint32_t slot);
     /* This node takes itself to be cut off, and gives no verdicts for a while; or no longer. */
     void (*on_partitioned)(void *context, bool begins);
+    /* Two live processes bear one name. Slot 0: this node's, and the other one stays: this node has
+     * fallen silent for good, its detector should too. Another slot: that member's, as far as one
+     * can tell (two contents under one payload version). May be NULL. */
+    void (*on_conflict)(void *context, uint32_t slot, const struct henge_address *other,
+                        uint64_t other_generation);
 };
 
 /* NULL: no memory, or self breaks a limit or does not fit into one datagram. */
@@ -191,6 +196,7 @@ struct membership_counters {
     uint64_t accusations, verdicts, verifications;
     uint64_t updates_sent, updates_received, updates_news, updates_refused;
     uint64_t syncs_started, records_received;
+    uint64_t conflicts;                 /* of names: this node's, and others' that were seen */
     uint64_t evictions, leaves_refused; /* ordered here; without the owner's proof */
     uint32_t alive, suspect, dead, left;
     uint32_t agreement_permille;

@@ -227,6 +227,36 @@ static bool turn_into_accusation(const struct member *member, struct update *upd
     return true;
 }
 
+/* Who hears that he is somebody else now, living elsewhere, can do something about it. */
+static void note_loser(const struct member *member, const struct record_fields *fields,
+                       bool is_held_the_loser, struct merge_result *result) {
+    const struct henge_address *held = &member->record->address;
+    if (member->status >= HENGE_DEAD || memcmp(&fields->address, held, sizeof *held) == 0)
+        return;
+    result->is_replaced = true;
+    result->loser = is_held_the_loser ? *held : fields->address;
+}
+
+/* One payload version with two contents: two processes say that they are this member. */
+static void note_conflict(struct membership *membership, uint32_t slot,
+                          const struct payload_key *held, const struct payload_key *heard,
+                          const struct record_fields *fields, struct merge_result *result) {
+    const struct member *member = &membership->table.members[slot];
+    int order = payload_compare(heard, held);
+    if (fields == NULL || order == 0)
+        return;
+    if (heard->generation > held->generation)
+        note_loser(member, fields, true, result);
+    if (heard->generation != held->generation || heard->payload_version != held->payload_version)
+        return;
+    membership->counters.conflicts++;
+    result->is_conflict = true;
+    note_loser(member, fields, order > 0, result);
+    if (membership->observer.on_conflict != NULL && result->is_replaced)
+        membership->observer.on_conflict(membership->observer.context, slot, &fields->address,
+                                         fields->generation);
+}
+
 static struct merge_result merge_known(struct membership *membership, uint32_t slot,
                                        const struct update *update,
                                        const struct record_fields *fields) {
@@ -243,6 +273,7 @@ static struct merge_result merge_known(struct membership *membership, uint32_t s
     struct belief after = belief_merge(&held, &heard);
     int order = liveness_compare(&heard.liveness, &held.liveness);
     struct merge_result result = {.slot = slot};
+    note_conflict(membership, slot, &held.payload, &heard.payload, fields, &result);
     result.payload_news = payload_compare(&after.payload, &held.payload) != 0;
     if (order <= 0 && !result.payload_news) {
         bool joins = order == 0 && member->status == HENGE_SUSPECT;

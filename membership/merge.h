@@ -56,6 +56,9 @@ struct merge_result {
     bool is_revived;      /* was DEAD or LEFT here */
     bool is_accusation;   /* a synced DEAD was turned into a suspicion */
     bool is_tombstone;    /* DEAD or LEFT of somebody not in the table */
+    bool is_replaced;     /* the one at `loser` has lost this name to another address */
+    bool is_conflict;     /* and both claim one payload version */
+    struct henge_address loser;
 };
 
 /* About any member but this node (see self.h for that). `fields` is the update's record, NULL

@@ -21,6 +21,8 @@ enum message_type {
     MESSAGE_RECORDS, /* a part of a snapshot, or of a repair */
     MESSAGE_LEAVE,
     MESSAGE_LEAVE_ACK,
+    MESSAGE_WHO,  /* is the member of this name alive at this address? */
+    MESSAGE_HERE, /* it is: its claim to the name, and its record */
     /* lane detector; detector/probe_wire.[ch] */
     MESSAGE_PING = 32,
     MESSAGE_ACK,

@@ -6,12 +6,15 @@
 #include "membership/state.h"
 
 bool membership_wants_horizon(const struct membership *membership) {
-    return membership->suspicions.is_horizon_wanted && membership->leave.state != LEAVE_DONE;
+    return membership->suspicions.is_horizon_wanted && membership->leave.state != LEAVE_DONE &&
+           !membership->claim.has_yielded;
 }
 
 void membership_paused(struct membership *membership, uint64_t gap_ns) {
     suspicions_shift(&membership->suspicions, gap_ns);
     freeze_paused(membership, gap_ns);
+    if (gap_ns >= suspicion_min_ns(membership))
+        claim_paused(membership, gap_ns);
 }
 
 /* The member, if it is still the incarnation that the detector speaks of. */
@@ -40,7 +43,7 @@ void membership_probe_failed(struct membership *membership, uint32_t slot, uint6
     membership->now_ns = now_ns;
     const struct member *member = member_of(membership, slot, generation);
     if (member == NULL || member->version != version || member->status >= HENGE_DEAD ||
-        membership->table.members[0].status == HENGE_LEFT)
+        !membership_can_speak(membership))
         return;
     bool starts = member->status == HENGE_ALIVE;
     uint32_t suspicion = membership->table.slots[slot].suspicion;

@@ -57,6 +57,42 @@ static struct merge_result evicted(struct membership *membership, const struct l
     return result;
 }
 
+static bool is_own_address(const struct member *own, const struct record_fields *fields) {
+    return memcmp(&fields->address, &own->record->address, sizeof own->record->address) == 0;
+}
+
+void self_surpass(struct membership *membership, uint64_t generation) {
+    if (generation > membership->self.heard_generation)
+        membership->self.heard_generation = generation;
+}
+
+/* Our name, not below our generation: an old life of ours, or somebody who lives elsewhere. */
+static void claimed(struct membership *membership, const struct liveness *heard,
+                    const struct record_fields *fields) {
+    if (heard->status < HENGE_DEAD && fields != NULL &&
+        !is_own_address(self_member(membership), fields))
+        claim_ask(membership, &fields->address, heard->generation);
+    else
+        self_surpass(membership, heard->generation);
+}
+
+static bool is_own_content(const struct record *own, const struct update *update) {
+    return own->encoded_bytes == update->encoded_bytes &&
+           memcmp(own->encoded, update->encoded, own->encoded_bytes) == 0;
+}
+
+/* One boot, one payload version, two contents: a process was copied (or half of the cluster holds
+ * what a crash made us forget). Others hold the greater content, so ours needs a higher version. */
+static void cloned(struct membership *membership, const struct liveness *heard,
+                   const struct record_fields *fields) {
+    struct self *self = &membership->self;
+    membership->counters.conflicts++;
+    if (!is_own_address(self_member(membership), fields))
+        claim_ask(membership, &fields->address, heard->generation);
+    self->heard_payload_version = fields->payload_version + 1;
+    self->retry_ns = 0;
+}
+
 struct merge_result self_hear(struct membership *membership, const struct update *update,
                               const struct record_fields *fields,
                               const struct packet_source *source) {
@@ -82,10 +118,13 @@ struct merge_result self_hear(struct membership *membership, const struct update
         if (own->status == HENGE_LEFT)
             return result; /* no concern of this incarnation any more */
         correct(self, &source->address);
-        if (heard->generation > self->heard_generation && !MUTANT(GENERATION_OF_CLOCK))
-            self->heard_generation = heard->generation;
+        if (!MUTANT(GENERATION_OF_CLOCK))
+            claimed(membership, heard, fields);
         return result;
     }
+    if (fields != NULL && fields->payload_version == own->record->payload_version &&
+        !is_own_content(own->record, update))
+        cloned(membership, heard, fields);
     if (fields != NULL && fields->payload_version > own->record->payload_version &&
         fields->payload_version < UINT32_MAX) {
         self->heard_payload_version = fields->payload_version;

@@ -28,6 +28,8 @@ struct membership;
 struct merge_result self_hear(struct membership *membership, const struct update *update,
                               const struct record_fields *fields,
                               const struct packet_source *source);
+/* The generation is to rise above this one, at most once a second. */
+void self_surpass(struct membership *membership, uint64_t generation);
 /* The generation rises above `heard`, at once. False: no memory, or not a believable one. */
 bool self_raise_generation(struct membership *membership, uint64_t heard);
 void self_version(struct membership *membership, uint64_t generation, uint32_t version);

@@ -4,6 +4,7 @@
 #ifndef MEMBERSHIP_STATE_H
 #define MEMBERSHIP_STATE_H
 
+#include "membership/claim.h"
 #include "membership/contact.h"
 #include "membership/departure.h"
 #include "membership/freeze.h"
@@ -44,6 +45,7 @@ struct membership {
     struct departure departure;
     struct contact contact;
     struct self self;
+    struct claim claim;
     struct token_bucket replies;
     struct membership_counters counters;
 };
@@ -56,7 +58,8 @@ struct delivery {
     struct outbox *outbox;
 };
 
-/* Has this node a voice in its cluster? Not one that has left or was evicted. */
+/* Has this node a voice in its cluster? Not one that has left, was evicted, or
+ * has yielded its name. */
 bool membership_can_speak(const struct membership *membership);
 /* Begins a message with its head; NULL start when the outbox has no room. */
 struct bytes_writer message_begin(const struct membership *membership, struct outbox *outbox,

@@ -3,6 +3,7 @@
 #include "core/base/mutant.h"
 #include "membership/snapshot.h"
 #include "membership/state.h"
+#include <string.h>
 
 void sync_init(struct sync *sync) {
     *sync = (struct sync){.wanted_slot = NO_SLOT, .random_due_ns = TIME_NEVER};
@@ -88,6 +89,21 @@ static uint64_t buckets_that_differ(const struct membership *membership,
     return buckets == 0 && differs ? SNAPSHOT_ALL_BUCKETS : buckets;
 }
 
+/* The speaker bears a name that is held to live elsewhere, which no fingerprint may show. */
+static void tell_displaced(struct membership *membership, const struct delivery *delivery) {
+    uint32_t slot = table_find(&membership->table, delivery->head.source_name_hash);
+    if (slot == NO_SLOT || slot == 0)
+        return;
+    const struct member *member = &membership->table.members[slot];
+    if (member->status >= HENGE_DEAD || member->generation < delivery->head.source_generation ||
+        memcmp(&member->record->address, &delivery->source->address,
+               sizeof member->record->address) == 0 ||
+        !token_bucket_take(&membership->replies, membership->now_ns))
+        return;
+    struct update held = merge_update_of(membership, slot, true);
+    (void)gossip_tell(membership, &held, &delivery->source->address, delivery->outbox);
+}
+
 void sync_receive(struct membership *membership, struct delivery *delivery) {
     struct wire_sync heard;
     if (!wire_sync_get(&delivery->reader, &heard)) {
@@ -102,6 +118,7 @@ void sync_receive(struct membership *membership, struct delivery *delivery) {
     const struct packet_source *source = delivery->source;
     if (source->stream != 0)
         return;
+    tell_displaced(membership, delivery);
     if ((heard.flags & SYNC_IS_FULL) != 0) {
         (void)pull_by_stream(membership, PULL_FOR_SYNC, &source->address,
                              delivery->head.source_generation, SNAPSHOT_ALL_BUCKETS,

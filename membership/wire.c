@@ -171,12 +171,30 @@ static void get_liveness(struct bytes_reader *reader, struct liveness *liveness)
         reader->failed = true;
 }
 
+/* Always 16 address bytes, the unused ones 0. */
+static void put_address(struct bytes_writer *writer, const struct henge_address *address) {
+    bytes_put_u8(writer, address->family);
+    bytes_put(writer, address->bytes, sizeof address->bytes);
+    bytes_put_u16(writer, address->port);
+}
+
+static void get_address(struct bytes_reader *reader, struct henge_address *address) {
+    *address = (struct henge_address){.family = bytes_get_u8(reader)};
+    const uint8_t *bytes = bytes_get(reader, sizeof address->bytes);
+    if (bytes != NULL)
+        memcpy(address->bytes, bytes, sizeof address->bytes);
+    address->port = bytes_get_u16(reader);
+    if (address->family != 0 && address->family != 4 && address->family != 6)
+        reader->failed = true;
+}
+
 void wire_join_reply_put(struct bytes_writer *writer, const struct wire_join_reply *reply) {
     bytes_put_u8(writer, reply->verdict);
     bytes_put_u8(writer, reply->held_kind);
     bytes_put_u8(writer, reply->is_complete);
     bytes_put_u32(writer, reply->request_id);
     put_liveness(writer, &reply->held);
+    put_address(writer, &reply->held_address);
     bytes_put_u32(writer, reply->members_total);
     bytes_put_u16(writer, reply->count);
 }
@@ -187,6 +205,7 @@ bool wire_join_reply_get(struct bytes_reader *reader, struct wire_join_reply *re
     reply_out->is_complete = bytes_get_u8(reader);
     reply_out->request_id = bytes_get_u32(reader);
     get_liveness(reader, &reply_out->held);
+    get_address(reader, &reply_out->held_address);
     reply_out->members_total = bytes_get_u32(reader);
     reply_out->count = bytes_get_u16(reader);
     return !reader->failed;
@@ -232,6 +251,44 @@ bool wire_records_get(struct bytes_reader *reader, struct wire_records *records_
     records_out->flags = bytes_get_u8(reader);
     records_out->part = bytes_get_u16(reader);
     records_out->count = bytes_get_u16(reader);
+    return !reader->failed;
+}
+
+static void put_claim(struct bytes_writer *writer, const struct wire_claim *claim) {
+    bytes_put_u8(writer, claim->flags);
+    bytes_put_u64(writer, claim->seniority);
+    bytes_put(writer, claim->boot_id, sizeof claim->boot_id);
+}
+
+static void get_claim(struct bytes_reader *reader, struct wire_claim *claim) {
+    claim->flags = bytes_get_u8(reader);
+    claim->seniority = bytes_get_u64(reader);
+    const uint8_t *boot_id = bytes_get(reader, sizeof claim->boot_id);
+    if (boot_id != NULL)
+        memcpy(claim->boot_id, boot_id, sizeof claim->boot_id);
+}
+
+void wire_who_put(struct bytes_writer *writer, const struct wire_who *who) {
+    bytes_put_u64(writer, who->nonce);
+    bytes_put_u64(writer, who->name_hash);
+    put_claim(writer, &who->claim);
+}
+
+bool wire_who_get(struct bytes_reader *reader, struct wire_who *who_out) {
+    who_out->nonce = bytes_get_u64(reader);
+    who_out->name_hash = bytes_get_u64(reader);
+    get_claim(reader, &who_out->claim);
+    return !reader->failed;
+}
+
+void wire_here_put(struct bytes_writer *writer, const struct wire_here *here) {
+    bytes_put_u64(writer, here->nonce);
+    put_claim(writer, &here->claim);
+}
+
+bool wire_here_get(struct bytes_reader *reader, struct wire_here *here_out) {
+    here_out->nonce = bytes_get_u64(reader);
+    get_claim(reader, &here_out->claim);
     return !reader->failed;
 }
 

@@ -71,11 +71,12 @@ struct wire_join_reply {
     uint8_t is_complete; /* the updates are the whole snapshot; else pull by stream */
     uint32_t request_id;
     struct liveness held;
+    struct henge_address held_address; /* family 0: not known */
     uint32_t members_total;
     uint16_t count;
     /* then `count` updates, the responder's first */
 };
-enum { WIRE_JOIN_REPLY_BYTES = 1 + 1 + 1 + 4 + 13 + 4 + 2 };
+enum { WIRE_JOIN_REPLY_BYTES = 1 + 1 + 1 + 4 + 13 + 19 + 4 + 2 };
 void wire_join_reply_put(struct bytes_writer *writer, const struct wire_join_reply *reply);
 bool wire_join_reply_get(struct bytes_reader *reader, struct wire_join_reply *reply_out);
 
@@ -119,6 +120,31 @@ struct wire_records {
 enum { WIRE_RECORDS_BYTES = 4 + 1 + 2 + 2 };
 void wire_records_put(struct bytes_writer *writer, const struct wire_records *records);
 bool wire_records_get(struct bytes_reader *reader, struct wire_records *records_out);
+
+enum { CLAIM_IS_SETTLED = 1, CLAIM_HAS_YIELDED = 2 };
+
+/* A process's right to its name: claim.h. */
+struct wire_claim {
+    uint8_t flags;
+    uint64_t seniority;
+    uint8_t boot_id[RECORD_BOOT_BYTES];
+};
+
+struct wire_who {
+    uint64_t nonce;     /* comes back in HERE */
+    uint64_t name_hash; /* of the one who is asked for */
+    struct wire_claim claim;
+};
+void wire_who_put(struct bytes_writer *writer, const struct wire_who *who);
+bool wire_who_get(struct bytes_reader *reader, struct wire_who *who_out);
+
+struct wire_here {
+    uint64_t nonce;
+    struct wire_claim claim;
+    /* then one update with record: the responder */
+};
+void wire_here_put(struct bytes_writer *writer, const struct wire_here *here);
+bool wire_here_get(struct bytes_reader *reader, struct wire_here *here_out);
 
 struct wire_leave_ack {
     uint64_t generation; /* whose leave is acknowledged */

@@ -146,6 +146,9 @@ static uint64_t protocol_deadline(const struct detector *detector) {
 }
 
 uint64_t detector_deadline(const struct detector *detector) {
+    if (detector->is_silent) {
+        return TIME_NEVER;
+    }
     if (detector->is_paused || periods_have_verification_asked(detector)) {
         return detector->now_ns;
     }
@@ -172,6 +175,9 @@ void detector_receive(struct detector *detector, const uint8_t *message, size_t 
     struct bytes_reader reader = bytes_reader_of(message, bytes);
     struct probe_message decoded;
     begin_turn(detector, now_ns);
+    if (detector->is_silent) {
+        return;
+    }
     switch (probe_wire_get(&reader, &decoded)) {
     case PROBE_WIRE_OK:
         if (bytes_left(&reader) > 0) {
@@ -191,6 +197,9 @@ void detector_receive(struct detector *detector, const uint8_t *message, size_t 
 void detector_step(struct detector *detector, uint64_t now_ns, uint64_t horizon_ns,
                    struct outbox *outbox) {
     begin_turn(detector, now_ns);
+    if (detector->is_silent) {
+        return;
+    }
     if (detector->is_paused) {
         own_wake_from_pause(detector);
     }
@@ -201,6 +210,9 @@ void detector_step(struct detector *detector, uint64_t now_ns, uint64_t horizon_
 }
 
 bool detector_wants_horizon(const struct detector *detector) {
+    if (detector->is_silent) {
+        return false;
+    }
     for (uint32_t i = 0; i < PROBES_MAX; i++) {
         if (detector->probes[i].stage == PROBE_WAITING) {
             return true;

@@ -94,7 +94,10 @@ void detector_verify(struct detector *detector, uint32_t slot, uint64_t generati
                      uint32_t version);
 /* Refutes: version = max(own, heard) + 1, told through on_self_version, if generation is ours. */
 void detector_accused(struct detector *detector, uint64_t generation, uint32_t version);
+/* A new generation also ends a silence. */
 void detector_generation_set(struct detector *detector, uint64_t generation);
+/* This node has no voice any more: nothing is asked or answered. */
+void detector_silence(struct detector *detector);
 /* What rides on pings and acks. */
 void detector_fingerprint_set(struct detector *detector, uint64_t fingerprint, uint64_t since_ns);
 

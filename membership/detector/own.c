@@ -82,4 +82,14 @@ void detector_generation_set(struct detector *detector, uint64_t generation) {
     detector->generation = generation;
     detector->version = 0;
     detector->is_version_pending = false;
+    if (detector->is_silent) {
+        detector->is_silent = false;
+        detector->is_paused = false;
+        detector->is_unscheduled = true; /* the time of silence is no pause */
+    }
+}
+
+void detector_silence(struct detector *detector) {
+    detector->is_silent = true;
+    probing_end_all(detector);
 }

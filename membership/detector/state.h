@@ -51,6 +51,7 @@ struct detector {
     bool is_unscheduled;      /* the next step picks a random phase for the first period */
     bool is_paused;           /* this turn came too late; the next step deals with it */
     bool is_version_pending;
+    bool is_silent; /* by detector_silence */
     bool is_probes_pending;
     uint8_t failed_told;
     uint8_t outcomes; /* of the last periodic probes, a bit each, 1 = failed */

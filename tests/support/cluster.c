@@ -108,6 +108,18 @@ static void on_generation(void *context, uint64_t generation) {
     node->has_accusation = false;
 }
 
+static void on_conflict(void *context, uint32_t slot, const struct henge_address *other,
+                        uint64_t other_generation) {
+    struct cluster_node *node = context;
+    (void)other_generation;
+    node->conflicts_seen += slot != 0;
+    if (slot == 0) {
+        ASSERT(!node->has_yielded);
+        node->has_yielded = true;
+        node->winner = *other;
+    }
+}
+
 /* Good enough to tell a right proof from a wrong one. */
 static void one_way(const uint8_t secret[RECORD_PROOF_BYTES], uint8_t out[RECORD_PROOF_BYTES]) {
     uint64_t low = hash64(secret, RECORD_PROOF_BYTES), high = hash64_pair(low, 1);
@@ -149,7 +161,8 @@ void cluster_start(struct cluster *cluster, uint32_t number, uint64_t generation
     struct membership_observer observer = {.context = node,
                                            .on_change = on_change,
                                            .on_accused = on_accused,
-                                           .on_generation = on_generation};
+                                           .on_generation = on_generation,
+                                           .on_conflict = on_conflict};
     node->membership =
         membership_create(&settings, &observer, cluster->store, &cluster->memory, cluster->now_ns);
     ASSERT(node->membership != NULL);
@@ -158,6 +171,7 @@ void cluster_start(struct cluster *cluster, uint32_t number, uint64_t generation
     node->generation = self->generation;
     node->version = 0;
     node->has_accusation = false;
+    node->has_yielded = false;
     node->is_dirty = true;
     node->probe_ns = cluster->now_ns + random_below(&cluster->random, NS_PER_S);
 }
@@ -271,7 +285,7 @@ static void ping(struct cluster *cluster, struct cluster_node *node, uint32_t sl
     const struct member *member = membership_member(node->membership, slot);
     struct cluster_node *peer = node_at(cluster, &member->record->address);
     uint64_t now_ns = cluster->now_ns;
-    if (peer == NULL || peer->membership == NULL || peer->side != node->side) {
+    if (peer == NULL || peer->membership == NULL || peer->side != node->side || peer->has_yielded) {
         membership_probe_failed(node->membership, slot, member->generation, member->version,
                                 now_ns);
         return;
@@ -332,7 +346,7 @@ static uint64_t next_time(const struct cluster *cluster) {
             return cluster->now_ns;
         uint64_t deadline_ns = membership_deadline(node->membership);
         next_ns = deadline_ns < next_ns ? deadline_ns : next_ns;
-        if (cluster->probes && node->probe_ns < next_ns)
+        if (cluster->probes && !node->has_yielded && node->probe_ns < next_ns)
             next_ns = node->probe_ns;
     }
     return next_ns < cluster->now_ns ? cluster->now_ns : next_ns;
@@ -344,7 +358,7 @@ static void instant(struct cluster *cluster) {
         struct cluster_node *node = &cluster->nodes[i];
         if (node->membership == NULL)
             continue;
-        if (cluster->probes && node->probe_ns <= cluster->now_ns)
+        if (cluster->probes && !node->has_yielded && node->probe_ns <= cluster->now_ns)
             probe_turn(cluster, node);
         if (node->is_dirty || node->has_accusation ||
             membership_deadline(node->membership) <= cluster->now_ns)

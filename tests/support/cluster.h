@@ -34,7 +34,9 @@ struct cluster_node {
     struct henge_address address;
     char name[32];
     uint8_t boot_id[RECORD_BOOT_BYTES];
-    uint32_t side;        /* packets pass between nodes of one side only */
+    uint32_t side;    /* packets pass between nodes of one side only */
+    bool has_yielded; /* another one bears its name: it has fallen silent */
+    struct henge_address winner;
     bool accused_refused; /* on_accused answers "no room" */
     /* The detector's essence. */
     uint64_t generation;
@@ -47,6 +49,7 @@ struct cluster_node {
     uint8_t message[1448]; /* the outbox's one at a time */
     struct cluster_view views[CLUSTER_SLOTS_MAX];
     /* Counts since the last cluster_reset_counts. */
+    uint64_t conflicts_seen; /* of others' names */
     uint64_t steps, packets, bytes, changes, accused_calls, generation_calls, streams;
     uint64_t packets_by_type[64];
     uint64_t statuses_seen[4]; /* changes into the status, own slot left out */

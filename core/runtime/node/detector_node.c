@@ -106,6 +106,9 @@ void detector_node_message(struct detector_node *node, const struct role_message
         break;
     case ROLE_GENERATION:
         detector_generation_set(detector, message->as.incarnation.generation);
+        if (message->flag) {
+            detector_silence(detector);
+        }
         break;
     case ROLE_FINGERPRINT:
         detector_fingerprint_set(detector, message->as.fingerprint.fingerprint,

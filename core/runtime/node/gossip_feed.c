@@ -39,6 +39,7 @@ static bool feed_slot(struct gossip_node *node, uint32_t slot) {
 static bool feed_generation(struct gossip_node *node) {
     struct role_message message = {.kind = ROLE_GENERATION, .node = node->settings.id};
     message.as.incarnation.generation = membership_member(node->membership, 0)->generation;
+    message.flag = node->is_silent;
     return node->hooks.to_detector(node->hooks.context, &message);
 }
 

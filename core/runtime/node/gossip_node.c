@@ -38,6 +38,10 @@ static void on_change(void *context, const struct member_change *change) {
     overlay_set(node->overlay, change->slot, change->status, member->generation, member->version,
                 is_shown);
     node->has_unshown |= !is_shown;
+    if (change->slot == 0 && change->is_evicted) {
+        node->is_silent = true;
+        node->generation_dirty = true;
+    }
     gossip_node_feed_mark(node, change);
     note_publication(node, change);
     if (change->is_forgotten) {
@@ -62,6 +66,17 @@ static void on_generation(void *context, uint64_t generation) {
     struct gossip_node *node = context;
     (void)generation;
     node->generation_dirty = true;
+    node->is_silent = false;
+}
+
+static void on_conflict(void *context, uint32_t slot, const struct henge_address *other,
+                        uint64_t other_generation) {
+    struct gossip_node *node = context;
+    gossip_node_event_conflict(node, slot, other, other_generation);
+    if (slot == 0) {
+        node->is_silent = true;
+        node->generation_dirty = true;
+    }
 }
 
 /* The detector hears first what is believed of the suspect: it probes it as SUSPECT. */
@@ -122,6 +137,7 @@ struct gossip_node *gossip_node_create(const struct gossip_node_settings *settin
                                            .on_change = on_change,
                                            .on_accused = on_accused,
                                            .on_generation = on_generation,
+                                           .on_conflict = on_conflict,
                                            .on_verify = on_verify,
                                            .on_partitioned = on_partitioned};
     if (arrays_create(node)) {

@@ -88,6 +88,7 @@ struct gossip_node {
     uint32_t *dirty_slots; /* those with peer_dirty != 0 */
     uint32_t dirty_count;
     bool generation_dirty;
+    bool is_silent; /* evicted, or without its name: the detector is to be silent too */
     bool feed_is_behind;
     uint64_t fingerprint_told;
 

@@ -52,7 +52,7 @@ enum role_message_kind {
 
 struct role_message {
     uint8_t kind; /* enum role_message_kind */
-    uint8_t flag; /* STREAM_ENDED: failed */
+    uint8_t flag; /* STREAM_ENDED: failed; GENERATION: it has no voice any more */
     uint16_t zero;
     uint32_t node; /* id of the node in its runtime */
     union {

@@ -1,0 +1,245 @@
+/* Two processes under one name: exactly one of them goes on, whoever comes first, hears first, or
+ * asks first; and a restart is not held up by it. */
+#include "membership/message.h"
+#include "membership/state.h"
+#include "tests/support/cluster.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static void bear_name_of(struct cluster *cluster, uint32_t number, uint32_t other) {
+    (void)snprintf(cluster->nodes[number].name, sizeof cluster->nodes[number].name, "%s",
+                   cluster->nodes[other].name);
+}
+
+static uint32_t speaking(const struct cluster *cluster, uint32_t one, uint32_t other) {
+    return (uint32_t)!cluster->nodes[one].has_yielded +
+           (uint32_t)!cluster->nodes[other].has_yielded;
+}
+
+/* All who are up and speak hold `name` ALIVE at the address of `number`. */
+static bool is_borne_by(const struct cluster *cluster, uint32_t number) {
+    for (uint32_t i = 0; i < CLUSTER_NODES_MAX; i++) {
+        const struct cluster_node *node = &cluster->nodes[i];
+        if (node->membership == NULL || node->has_yielded || i == number)
+            continue;
+        const struct member *member = cluster_look(cluster, i, number);
+        if (member == NULL || member->status != HENGE_ALIVE ||
+            memcmp(&member->record->address, &cluster->nodes[number].address,
+                   sizeof(struct henge_address)) != 0)
+            return false;
+    }
+    return true;
+}
+
+static void newcomer(uint64_t seed, uint64_t wall_ms, uint32_t through) {
+    struct cluster *cluster = cluster_create(seed);
+    cluster_form(cluster, 8);
+    cluster->probes = true;
+    bear_name_of(cluster, 20, 3);
+    cluster_start(cluster, 20, 0, wall_ms);
+    cluster_join(cluster, 20, through);
+    cluster_run(cluster, 2 * NS_PER_S);
+    cr_assert(cluster->nodes[20].has_yielded, "the newcomer");
+    cr_assert_not(cluster->nodes[3].has_yielded);
+    cr_assert_eq(memcmp(&cluster->nodes[20].winner, &cluster->nodes[3].address,
+                        sizeof(struct henge_address)),
+                 0);
+    cr_assert(is_borne_by(cluster, 3));
+    cr_assert_eq(cluster_counters(cluster, 20).conflicts, 1);
+    cluster_reset_counts(cluster);
+    cluster_run(cluster, 60 * NS_PER_S);
+    cr_assert_eq(cluster->nodes[20].packets, 0, "silent for good");
+    cr_assert(is_borne_by(cluster, 3));
+    cr_assert_eq(cluster->nodes[3].generation_calls, 0, "nothing is left to surpass");
+    cluster_destroy(cluster);
+}
+
+Test(claim, a_newcomer_yields) {
+    newcomer(300, 5000000, 0);
+}
+
+Test(claim, a_newcomer_whose_clock_is_behind_yields) {
+    newcomer(301, 10, 0);
+}
+
+Test(claim, a_newcomer_that_joins_through_its_rival_yields) {
+    newcomer(302, 5000000, 3);
+    newcomer(303, 10, 3);
+}
+
+Test(claim, a_newcomer_gets_told_why_its_join_failed) {
+    struct cluster *cluster = cluster_create(304);
+    cluster_form(cluster, 4);
+    bear_name_of(cluster, 20, 3);
+    cluster_start(cluster, 20, 0, 10);
+    cluster_join(cluster, 20, 0);
+    cluster_run(cluster, NS_PER_S);
+    const struct membership *loser = cluster->nodes[20].membership;
+    cr_assert_eq(membership_join_state(loser), JOIN_REFUSED);
+    cr_assert_str_eq(membership_join_reason(loser), "another live process bears this name");
+    cluster_destroy(cluster);
+}
+
+/* Both are of a cluster, and meet when the two become one: each hears of the other and asks. */
+Test(claim, two_grown_up_ones_settle_it_with_exactly_one_left) {
+    for (uint32_t seed = 0; seed < 20; seed++) {
+        struct cluster *cluster = cluster_create(310 + seed);
+        cluster_form(cluster, 4);
+        bear_name_of(cluster, 22, 2);
+        for (uint32_t i = 20; i < 24; i++) {
+            cluster_start(cluster, i, 0, 1000000 + 5 * (i + seed % 2));
+            if (i > 20)
+                cluster_join(cluster, i, 20);
+        }
+        cluster->loss_permille = seed % 3 * 100;
+        cluster_run(cluster, 5 * NS_PER_S);
+        cr_assert_eq(speaking(cluster, 2, 22), 2);
+        struct henge_address there = cluster_address(20);
+        membership_seeds_set(cluster->nodes[0].membership, &there, 1);
+        cluster->probes = true;
+        cluster_run(cluster, 60 * NS_PER_S);
+        cr_assert_eq(speaking(cluster, 2, 22), 1, "seed %u", seed);
+        cr_assert(is_borne_by(cluster, cluster->nodes[2].has_yielded ? 22 : 2), "seed %u", seed);
+        cluster_destroy(cluster);
+    }
+}
+
+/* Started at the same instant, with the same clock, through different seeds: only the boot ids
+ * differ, and both ask at once. */
+Test(claim, twins_settle_it_with_exactly_one_left) {
+    for (uint32_t seed = 0; seed < 40; seed++) {
+        struct cluster *cluster = cluster_create(400 + seed);
+        cluster->jitter_ns = seed % 2 == 0 ? 0 : 20 * NS_PER_MS;
+        cluster_form(cluster, 6);
+        cluster->loss_permille = seed % 4 * 100;
+        cluster->probes = true;
+        bear_name_of(cluster, 21, 20);
+        cluster_start(cluster, 20, 0, 2000000);
+        cluster_start(cluster, 21, 0, 2000000);
+        cluster_join(cluster, 20, 0);
+        cluster_join(cluster, 21, 5);
+        cluster_run(cluster, 30 * NS_PER_S);
+        cr_assert_eq(speaking(cluster, 20, 21), 1, "seed %u", seed);
+        cr_assert(is_borne_by(cluster, cluster->nodes[20].has_yielded ? 21 : 20), "seed %u", seed);
+        cluster_destroy(cluster);
+    }
+}
+
+static bool four_is_back(struct cluster *cluster) {
+    return cluster_agrees(cluster) && is_borne_by(cluster, 4);
+}
+
+static void restart(uint64_t seed, uint64_t wall_ms, bool is_elsewhere, uint64_t within_ns) {
+    struct cluster *cluster = cluster_create(seed);
+    cluster_form(cluster, 10);
+    cluster_kill(cluster, 4);
+    if (is_elsewhere)
+        cluster->nodes[4].address = cluster_address(99);
+    cluster_start(cluster, 4, 0, wall_ms);
+    cluster_join(cluster, 4, 0);
+    cr_assert(cluster_run_until(cluster, within_ns, four_is_back));
+    cluster_run(cluster, 5 * NS_PER_S);
+    cr_assert(four_is_back(cluster));
+    cr_assert_not(cluster->nodes[4].has_yielded);
+    cluster_destroy(cluster);
+}
+
+Test(claim, a_restart_is_not_held_up) {
+    restart(500, 5000000, false, 250 * NS_PER_MS);
+    restart(501, 10, false, 250 * NS_PER_MS);
+    restart(502, 5000000, true, 250 * NS_PER_MS);
+    /* Only this one has to ask: nobody answers at the old address. */
+    restart(503, 10, true, 600 * NS_PER_MS);
+}
+
+/* The one that was stopped for a minute comes back to find its place taken. */
+Test(claim, who_was_away_gives_way_to_who_took_its_place) {
+    struct cluster *cluster = cluster_create(510);
+    cluster_form(cluster, 6);
+    cluster->probes = true;
+    cluster->nodes[3].side = 1; /* as good as stopped: it hears nothing, and says nothing */
+    bear_name_of(cluster, 20, 3);
+    cluster_start(cluster, 20, 0, 5000000);
+    cluster_join(cluster, 20, 0);
+    cluster_run(cluster, 60 * NS_PER_S);
+    membership_paused(cluster->nodes[3].membership, 6000 * NS_PER_S);
+    cluster->nodes[3].side = 0;
+    cluster_run(cluster, 60 * NS_PER_S);
+    cr_assert(cluster->nodes[3].has_yielded);
+    cr_assert_not(cluster->nodes[20].has_yielded);
+    cr_assert(is_borne_by(cluster, 20));
+    cluster_destroy(cluster);
+}
+
+static size_t message_of(const struct cluster *cluster, uint32_t from, uint8_t type, uint64_t nonce,
+                         uint8_t flags, uint64_t seniority, uint8_t *message, size_t room) {
+    const struct member *speaker = membership_member(cluster->nodes[from].membership, 0);
+    struct bytes_writer writer = bytes_writer_of(message, room);
+    struct message_head head = {type, speaker->record->name_hash, speaker->generation};
+    struct wire_claim claim = {.flags = flags, .seniority = seniority};
+    message_head_put(&writer, &head);
+    if (type == MESSAGE_WHO) {
+        struct wire_who who = {nonce, speaker->record->name_hash, claim};
+        wire_who_put(&writer, &who);
+    } else {
+        struct wire_here here = {nonce, claim};
+        struct update own = merge_update_of(cluster->nodes[from].membership, 0, true);
+        wire_here_put(&writer, &here);
+        wire_update_put(&writer, &own);
+    }
+    cr_assert_not(writer.failed);
+    return bytes_written(&writer);
+}
+
+Test(claim, an_answer_that_was_not_asked_for_ends_nobody) {
+    struct cluster *cluster = cluster_create(511);
+    cluster_form(cluster, 3);
+    bear_name_of(cluster, 20, 1);
+    cluster_start(cluster, 20, 0, 10);
+    uint8_t message[1448];
+    size_t bytes =
+        message_of(cluster, 20, MESSAGE_HERE, 4711, CLAIM_IS_SETTLED, 1, message, sizeof message);
+    cluster_inject(cluster, 1, 20, message, bytes);
+    cluster_run(cluster, NS_PER_S);
+    cr_assert_not(cluster->nodes[1].has_yielded);
+    /* An old question of a stronger one that is gone: asked back, nobody answers. */
+    bytes =
+        message_of(cluster, 20, MESSAGE_WHO, 4711, CLAIM_IS_SETTLED, 1, message, sizeof message);
+    cluster_kill(cluster, 20);
+    cluster_inject(cluster, 1, 20, message, bytes);
+    cluster_run(cluster, 2 * NS_PER_S);
+    cr_assert_gt(cluster->nodes[1].packets_by_type[MESSAGE_WHO], 0);
+    cr_assert_not(cluster->nodes[1].has_yielded);
+    cluster_destroy(cluster);
+}
+
+Test(claim, two_contents_of_one_payload_version_are_counted_and_the_greater_wins) {
+    struct cluster *cluster = cluster_create(512);
+    cluster_form(cluster, 4);
+    struct record_fields fields;
+    record_fields_of(membership_member(cluster->nodes[2].membership, 0)->record, &fields);
+    fields.address = cluster_address(250); /* greater bytes at the first that differ */
+    struct record *copy = record_store_get(cluster->store, &fields);
+    uint8_t message[1448];
+    struct bytes_writer writer = bytes_writer_of(message, sizeof message);
+    struct message_head head = {MESSAGE_GOSSIP, 4711, 1};
+    struct update update = {.name_hash = copy->name_hash,
+                            .liveness = {copy->generation, 0, HENGE_ALIVE},
+                            .encoded = copy->encoded,
+                            .encoded_bytes = copy->encoded_bytes};
+    message_head_put(&writer, &head);
+    bytes_put_u16(&writer, 1);
+    wire_update_put(&writer, &update);
+    cluster_inject(cluster, 0, 1, message, bytes_written(&writer));
+    cr_assert_eq(cluster_counters(cluster, 0).conflicts, 1);
+    cr_assert_eq(cluster->nodes[0].conflicts_seen, 1);
+    cr_assert_eq(cluster_look(cluster, 0, 2)->record, copy, "the greater encoding");
+    cluster_run(cluster, 3 * NS_PER_S);
+    for (uint32_t i = 0; i < 4; i++)
+        cr_assert_eq(memcmp(&cluster_look(cluster, i, 2)->record->address,
+                            &cluster->nodes[2].address, sizeof(struct henge_address)),
+                     0, "the owner raised its payload version above both");
+    record_release(cluster->store, copy);
+    cluster_destroy(cluster);
+}
