@@ -72,8 +72,10 @@ bool freeze_check(struct membership *membership) {
         freeze->is_frozen = false;
         tell(membership, false);
     }
-    if (freeze->is_frozen && end_time(membership) <= membership->now_ns)
+    if (freeze->is_frozen && end_time(membership) <= membership->now_ns) {
         freeze->is_frozen = false;
+        suspicions_thaw(&membership->suspicions, freeze->since_ns, membership->now_ns);
+    }
     return freeze->is_frozen;
 }
 

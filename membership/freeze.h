@@ -7,8 +7,8 @@
  * - when its probes fail and it has heard nothing at all for SILENT_PERIODS: members that live
  *   would ping it.
  * What others accuse does not count. While frozen, verdicts of its own are held back, those of
- * others are believed; for one longest suspicion at most, then they go on. When contact is back
- * before, the suspicions lose no time by the freeze: refutations come first. */
+ * others are believed; for one longest suspicion at most, then they go on. Either way the
+ * suspicions lose no time by the freeze: when contact is back, refutations come first. */
 #ifndef MEMBERSHIP_FREEZE_H
 #define MEMBERSHIP_FREEZE_H
 

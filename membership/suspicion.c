@@ -52,8 +52,8 @@ uint32_t suspicion_start(struct suspicions *suspicions, uint32_t slot, uint64_t 
         ASSERT(suspicions->reached < suspicions->capacity);
         id = suspicions->reached++;
     }
-    suspicions->entries[id] =
-        (struct suspicion){.started_ns = now_ns, .slot = slot, .next_free = NO_SLOT};
+    suspicions->entries[id] = (struct suspicion){
+        .started_ns = now_ns, .told_ns = now_ns, .slot = slot, .next_free = NO_SLOT};
     suspicions->count++;
     suspicions->next_ns = 0; /* to be found out at the next judgement */
     return id;
@@ -201,6 +201,21 @@ static void declare_dead(struct membership *membership, uint32_t slot) {
     gossip_news(membership, &result);
 }
 
+/* The next time at which this node's lone accusation is to be told again. */
+static uint64_t retell(struct membership *membership, uint32_t id, uint64_t min_ns) {
+    struct suspicion *suspicion = &membership->suspicions.entries[id];
+    if (!membership->settings.profile->is_suspicion_verified || suspicion->accusers_count != 1 ||
+        suspicion->accusers[0] != membership->name_hash)
+        return TIME_NEVER;
+    if (suspicion->told_ns + min_ns <= membership->now_ns) {
+        struct merge_result again = {.outcome = MERGE_NEWS, .slot = suspicion->slot};
+        suspicion->told_ns = membership->now_ns;
+        gossip_news(membership, &again);
+        verify_again(membership, suspicion->slot);
+    }
+    return suspicion->told_ns + min_ns;
+}
+
 void suspicions_judge(struct membership *membership, uint64_t horizon_ns) {
     struct suspicions *suspicions = &membership->suspicions;
     if (suspicions->next_ns > membership->now_ns && !suspicions->is_horizon_wanted)
@@ -219,7 +234,9 @@ void suspicions_judge(struct membership *membership, uint64_t horizon_ns) {
             continue;
         uint64_t due_ns = verdict_time(membership, &suspicions->entries[id], min_ns, max_ns);
         if (due_ns > membership->now_ns) {
+            uint64_t tell_ns = retell(membership, id, min_ns);
             next_ns = due_ns < next_ns ? due_ns : next_ns;
+            next_ns = tell_ns < next_ns ? tell_ns : next_ns;
         } else if (due_ns > horizon_ns && !MUTANT(WAKES_BLIND)) {
             is_horizon_wanted = true;
         } else {

@@ -3,7 +3,9 @@
  * Per suspected incarnation a grow-only set of distinct accusers. Each confirmation shortens the
  * time (Lifeguard: Dadgar, Phillips, Currey, DSN 2018, section IV-B). Accusers that are themselves
  * suspected or dead count for nothing; with no accuser that counts there is no verdict. And nobody
- * accuses without measure (accuser_budget.h). Profiles leave out one or the other: see profile.h.
+ * accuses without measure (accuser_budget.h). An accuser whom nobody confirms tells and probes
+ * again every shortest suspicion: perhaps it is the one who is not heard, or does not hear.
+ * Profiles leave out one or the other: see profile.h.
  */
 #ifndef MEMBERSHIP_SUSPICION_H
 #define MEMBERSHIP_SUSPICION_H
@@ -19,6 +21,7 @@ struct update;
 
 struct suspicion {
     uint64_t started_ns;
+    uint64_t told_ns;                /* this node's own accusation, as long as nobody confirms it */
     uint64_t accusers[ACCUSERS_MAX]; /* name hashes */
     uint32_t slot;                   /* of the suspected; NO_SLOT when the entry is free */
     uint32_t next_free;

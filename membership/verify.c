@@ -10,19 +10,27 @@ static bool is_able(const struct membership *membership) {
            membership->now_ns >= membership->verify.doubted_until_ns;
 }
 
-void verify_heard(struct membership *membership, uint32_t slot) {
+static void wish(struct membership *membership, uint32_t slot) {
     struct verify *verify = &membership->verify;
     const struct member *member = &membership->table.members[slot];
+    if (verify->count == VERIFY_PENDING_MAX || !is_able(membership))
+        return;
+    verify->wishes[verify->count++] = (struct verify_wish){
+        .slot = slot, .version = member->version, .generation = member->generation};
+}
+
+void verify_heard(struct membership *membership, uint32_t slot) {
     uint32_t id = membership->table.slots[slot].suspicion;
     const struct suspicion *suspicion = &membership->suspicions.entries[id];
     /* Only as it begins, and when somebody who counts has accused. */
     if (suspicion->started_ns != membership->now_ns || suspicion->accusers_count == 0)
         return;
-    if (verify->count == VERIFY_PENDING_MAX || !is_able(membership) ||
-        !targets_is_predecessor(membership, slot, VERIFIERS))
-        return;
-    verify->wishes[verify->count++] = (struct verify_wish){
-        .slot = slot, .version = member->version, .generation = member->generation};
+    if (targets_is_predecessor(membership, slot, VERIFIERS))
+        wish(membership, slot);
+}
+
+void verify_again(struct membership *membership, uint32_t slot) {
+    wish(membership, slot);
 }
 
 void verify_doubted(struct membership *membership) {

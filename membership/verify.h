@@ -29,6 +29,8 @@ struct verify {
 
 /* There was news of a suspect, by another's word. */
 void verify_heard(struct membership *membership, uint32_t slot);
+/* This node's own suspect, whom nobody confirms. */
+void verify_again(struct membership *membership, uint32_t slot);
 void verify_doubted(struct membership *membership);
 void verify_step(struct membership *membership);
 uint64_t verify_deadline(const struct membership *membership);
