@@ -22,6 +22,7 @@ static const struct henge_verb verbs[] = {
     {"activate", "", "take that back", henge_verb_activate},
     {"keygen", "", "print a fresh key file", henge_verb_keygen},
     {"cluster", "VERB", "a real cluster on this machine", henge_verb_cluster},
+    {"sim", "[OPTIONS]", "simulated clusters: any size, any fault", henge_verb_sim},
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 

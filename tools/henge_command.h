@@ -61,5 +61,6 @@ int henge_verb_drain(struct henge_common *common, int argc, char **argv);
 int henge_verb_activate(struct henge_common *common, int argc, char **argv);
 int henge_verb_keygen(struct henge_common *common, int argc, char **argv);
 int henge_verb_cluster(struct henge_common *common, int argc, char **argv);
+int henge_verb_sim(struct henge_common *common, int argc, char **argv);
 
 #endif
