@@ -130,7 +130,8 @@ void hub_touch(struct stream_hub *hub, struct hub_stream *stream) {
 void hub_script_done(struct stream_hub *hub, struct hub_stream *stream) {
     if (stream->script != NULL) {
         stream->script = NULL;
-        hub->sink.on_script_done(hub->sink.context, stream->endpoint, stream->script_token);
+        hub->sink.on_script_done(hub->sink.context, stream->endpoint, stream->lane,
+                                 stream->script_token);
     }
 }
 
@@ -177,10 +178,10 @@ static void finish(struct stream_hub *hub, struct hub_stream *stream) {
     stream->state = HUB_FREE;
     hub->in_use[ended.endpoint]--;
     if (ended.script != NULL) {
-        hub->sink.on_script_done(hub->sink.context, ended.endpoint, ended.script_token);
+        hub->sink.on_script_done(hub->sink.context, ended.endpoint, ended.lane, ended.script_token);
     }
-    hub->sink.on_stream_ended(hub->sink.context, ended.endpoint, ended.id, ended.request_token,
-                              !ended.is_good);
+    hub->sink.on_stream_ended(hub->sink.context, ended.endpoint, ended.id, ended.lane,
+                              ended.request_token, !ended.is_good);
 }
 
 static void lend_script(struct hub_stream *stream, uint8_t lane, const uint8_t *script,

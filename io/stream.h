@@ -35,12 +35,14 @@ struct stream_sink {
     bool (*on_frame)(void *context, struct buffer *buffer);
     /* A frame that is not authentic: the stream is closed after this. */
     void (*on_forged)(void *context, uint32_t endpoint);
-    /* The script lent by stream_request / stream_answer is not referred to any more. */
-    void (*on_script_done)(void *context, uint32_t endpoint, uint64_t script_token);
+    /* The script lent by stream_request / stream_answer for that lane is not referred to any more.
+     */
+    void (*on_script_done)(void *context, uint32_t endpoint, uint8_t lane, uint64_t script_token);
     /* The stream is over. failed: to the client, it did not end by the server's close after one or
      * more whole frames (that these are all the server had to say, the messages must tell); to
-     * the server, its answer was not wholly written. The server's request_token is 0. */
-    void (*on_stream_ended)(void *context, uint32_t endpoint, uint32_t stream,
+     * the server, its answer was not wholly written. The server's request_token is 0; `lane` is
+     * that of its own script. */
+    void (*on_stream_ended)(void *context, uint32_t endpoint, uint32_t stream, uint8_t lane,
                             uint64_t request_token, bool failed);
     /* The nonce source of an endpoint. */
     struct seal_sender *(*sender_of)(void *context, uint32_t endpoint);

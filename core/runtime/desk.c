@@ -35,9 +35,11 @@ static void outbox_commit(void *context, const struct packet_target *target, siz
     desk->wakes |= 1u << ROLE_IO;
 }
 
-/* Streams take only what the sends, which must never be refused, and one FLUSH leave. */
+/* Streams take only what the sends, ATTACH and DETACH, which must never be refused, and one FLUSH
+ * leave. */
 static bool has_room(const struct desk *desk) {
-    return queue_room(desk->to_io) > desk->sends.count + 1;
+    uint32_t rounds = desk->holder == BUFFER_HOLDER_DETECTOR ? 2 * desk->runtime->limits.nodes : 0;
+    return queue_room(desk->to_io) > desk->sends.count + rounds + 1;
 }
 
 static bool outbox_request(void *context, const struct packet_target *target, const uint8_t *script,

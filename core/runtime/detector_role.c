@@ -77,6 +77,31 @@ static void on_gossip_message(struct detector_role *role, const struct role_mess
     }
 }
 
+static void on_io_message(struct detector_role *role, const struct role_message *message,
+                          uint64_t now_ns) {
+    struct henge_node *node = role->desk.nodes[message->node];
+    switch (message->kind) {
+    case ROLE_PACKET:
+        on_packet(role, message->node, message->as.buffer, now_ns);
+        break;
+    case ROLE_HORIZON:
+        desk_horizon(&role->desk, message->as.time_ns);
+        break;
+    case ROLE_REFUSED:
+        on_refused(role, message->node, &message->as.address, now_ns);
+        break;
+    case ROLE_SCRIPT_DONE:
+        if (node) {
+            detector_node_message(node->detector, message);
+        }
+        break;
+    case ROLE_STREAM_ENDED:
+        break; /* a stream probe that fails is one that is not answered */
+    default:
+        ASSERT(false && "a message that io does not send to the detector");
+    }
+}
+
 static uint32_t drain(struct detector_role *role, uint64_t now_ns) {
     struct role_queues *queues = &role->desk.runtime->queues;
     struct role_message message;
@@ -87,13 +112,7 @@ static uint32_t drain(struct detector_role *role, uint64_t now_ns) {
         count++;
     }
     for (uint32_t i = 0; i < DETECTOR_BATCH && queue_pop(queues->io_to_detector, &message); i++) {
-        if (message.kind == ROLE_HORIZON) {
-            desk_horizon(&role->desk, message.as.time_ns);
-        } else if (message.kind == ROLE_REFUSED) {
-            on_refused(role, message.node, &message.as.address, now_ns);
-        } else {
-            on_packet(role, message.node, message.as.buffer, now_ns);
-        }
+        on_io_message(role, &message, now_ns);
         count++;
     }
     return count;

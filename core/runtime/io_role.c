@@ -29,8 +29,7 @@ static void packet_hand_over(struct io_role *role, struct henge_node *node, stru
     io_role_tell(role, holder, &message);
 }
 
-/* Which role a lane belongs to; BUFFER_HOLDER_IO = none. */
-static enum buffer_holder holder_of_lane(uint8_t lane) {
+enum buffer_holder io_role_holder_of(uint8_t lane) {
     if (lane == LANE_GOSSIP) {
         return BUFFER_HOLDER_GOSSIP;
     }
@@ -59,7 +58,7 @@ static void on_datagram(void *context, struct buffer *buffer) {
         transport_recycle(role->runtime->transport, buffer);
         return;
     }
-    enum buffer_holder holder = holder_of_lane(buffer->lane);
+    enum buffer_holder holder = io_role_holder_of(buffer->lane);
     if (holder == BUFFER_HOLDER_IO) {
         counter_add(&node->io.unknown_lane, 1);
         transport_recycle(role->runtime->transport, buffer);
@@ -77,18 +76,19 @@ static void on_datagram(void *context, struct buffer *buffer) {
 static bool on_frame(void *context, struct buffer *buffer) {
     struct io_role *role = context;
     struct henge_node *node = io_role_node(role, buffer->endpoint);
-    if (!node || buffer->lane != LANE_GOSSIP) {
+    enum buffer_holder holder = io_role_holder_of(buffer->lane);
+    if (!node || holder == BUFFER_HOLDER_IO) {
         stream_buffer_give(role->hub, buffer);
         return true;
     }
-    if (role->frames_held >= role->runtime->limits.frames_quota) {
+    if (role->frames_held[holder] >= role->runtime->limits.frames_quota[holder]) {
         role->frames_refused = true;
         return false;
     }
-    role->frames_held++;
+    role->frames_held[holder]++;
     counter_add(&node->io.packets_received, 1);
     counter_add(&node->io.bytes_received, buffer->packet_bytes);
-    packet_hand_over(role, node, buffer, BUFFER_HOLDER_GOSSIP);
+    packet_hand_over(role, node, buffer, holder);
     return true;
 }
 
@@ -153,16 +153,16 @@ static void on_endpoint_closed(void *context, uint32_t endpoint) {
     role->is_closed[*id] = true;
 }
 
-static void on_script_done(void *context, uint32_t endpoint, uint64_t script_token) {
+static void on_script_done(void *context, uint32_t endpoint, uint8_t lane, uint64_t script_token) {
     struct io_role *role = context;
     struct henge_node *node = io_role_node(role, endpoint);
     ASSERT(node); /* a node stays until no stream of it is left */
     struct role_message message = {.kind = ROLE_SCRIPT_DONE, .node = node->id};
     message.as.token = script_token;
-    io_role_tell(role, BUFFER_HOLDER_GOSSIP, &message);
+    io_role_tell(role, io_role_holder_of(lane), &message);
 }
 
-static void on_stream_ended(void *context, uint32_t endpoint, uint32_t stream,
+static void on_stream_ended(void *context, uint32_t endpoint, uint32_t stream, uint8_t lane,
                             uint64_t request_token, bool failed) {
     struct io_role *role = context;
     struct henge_node *node = io_role_node(role, endpoint);
@@ -174,7 +174,7 @@ static void on_stream_ended(void *context, uint32_t endpoint, uint32_t stream,
         counter_add(&node->io.streams_failed, 1);
     }
     if (request_token != 0) {
-        io_role_stream_ended(role, node, request_token, failed);
+        io_role_stream_ended(role, node, io_role_holder_of(lane), request_token, failed);
     }
 }
 

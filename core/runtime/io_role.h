@@ -19,7 +19,7 @@ struct io_role {
     bool *is_closed;           /* by id: on_endpoint_closed has come, streams may be left */
     struct map endpoints;      /* transport endpoint -> node id */
     uint32_t held[BUFFER_HOLDER_COUNT]; /* received datagrams a role has now */
-    uint32_t frames_held;
+    uint32_t frames_held[BUFFER_HOLDER_COUNT];
     bool frames_refused;
     uint32_t closing_count;
     bool horizon_wanted[BUFFER_HOLDER_COUNT];

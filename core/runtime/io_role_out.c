@@ -28,17 +28,18 @@ void io_role_send_home(struct io_role *role, struct buffer *buffer) {
     ASSERT(pushed); /* as large as the pool: runtime_limits */
 }
 
-void io_role_stream_ended(struct io_role *role, struct henge_node *node, uint64_t request_token,
-                          bool failed) {
+void io_role_stream_ended(struct io_role *role, struct henge_node *node, enum buffer_holder holder,
+                          uint64_t request_token, bool failed) {
     struct role_message message = {.kind = ROLE_STREAM_ENDED, .node = node->id, .flag = failed};
     message.as.token = request_token;
-    io_role_tell(role, BUFFER_HOLDER_GOSSIP, &message);
+    io_role_tell(role, holder, &message);
 }
 
-static void script_done(struct io_role *role, uint32_t node, uint64_t script_token) {
+static void script_done(struct io_role *role, enum buffer_holder holder, uint32_t node,
+                        uint64_t script_token) {
     struct role_message message = {.kind = ROLE_SCRIPT_DONE, .node = node};
     message.as.token = script_token;
-    io_role_tell(role, BUFFER_HOLDER_GOSSIP, &message);
+    io_role_tell(role, holder, &message);
 }
 
 static void send_datagram(struct io_role *role, const struct role_message *message) {
@@ -60,28 +61,37 @@ static void send_datagram(struct io_role *role, const struct role_message *messa
     counter_add(&node->io.bytes_sent, buffer->packet_bytes);
 }
 
-static void request_stream(struct io_role *role, const struct role_message *message) {
+static uint8_t lane_of(enum buffer_holder holder) {
+    return holder == BUFFER_HOLDER_DETECTOR ? LANE_DETECTOR : LANE_GOSSIP;
+}
+
+static void request_stream(struct io_role *role, enum buffer_holder from,
+                           const struct role_message *message) {
     struct henge_node *node = role->nodes[message->node];
-    ASSERT(node); /* only an attached node's gossip half asks */
+    uint64_t request_token = message->as.request.request_token;
+    ASSERT(node); /* only an attached node's halves ask */
     if (!role->is_closing[message->node] &&
         stream_request(role->hub, node->endpoint, &message->as.request.address,
-                       message->as.request.generation, LANE_GOSSIP, message->as.request.script,
+                       message->as.request.generation, lane_of(from), message->as.request.script,
                        message->as.request.script_bytes, message->as.request.script_token,
-                       message->as.request.request_token)) {
+                       request_token)) {
         counter_add(&node->io.streams_opened, 1);
         return;
     }
     counter_add(&node->io.streams_failed, 1);
-    script_done(role, node->id, message->as.request.script_token);
-    io_role_stream_ended(role, node, message->as.request.request_token, true);
+    script_done(role, from, node->id, message->as.request.script_token);
+    if (request_token != 0) {
+        io_role_stream_ended(role, node, from, request_token, true);
+    }
 }
 
-static void answer_stream(struct io_role *role, const struct role_message *message) {
+static void answer_stream(struct io_role *role, enum buffer_holder from,
+                          const struct role_message *message) {
     struct henge_node *node = role->nodes[message->node];
-    if (!node ||
-        !stream_answer(role->hub, message->as.answer.stream, LANE_GOSSIP, message->as.answer.script,
-                       message->as.answer.script_bytes, message->as.answer.script_token)) {
-        script_done(role, message->node, message->as.answer.script_token);
+    if (!node || !stream_answer(role->hub, message->as.answer.stream, lane_of(from),
+                                message->as.answer.script, message->as.answer.script_bytes,
+                                message->as.answer.script_token)) {
+        script_done(role, from, message->node, message->as.answer.script_token);
     }
 }
 
@@ -132,10 +142,10 @@ static void on_message(struct io_role *role, enum buffer_holder from,
         role->horizon_turns = 0;
         break;
     case ROLE_STREAM_REQUEST:
-        request_stream(role, message);
+        request_stream(role, from, message);
         break;
     case ROLE_STREAM_ANSWER:
-        answer_stream(role, message);
+        answer_stream(role, from, message);
         break;
     case ROLE_ATTACH:
         attach(role, message->node);
@@ -154,7 +164,7 @@ static uint32_t take_back(struct io_role *role, struct queue *returns, enum buff
     while (queue_pop(returns, &buffer)) {
         count++;
         if (buffer->stream != 0) {
-            role->frames_held--;
+            role->frames_held[holder]--;
             stream_buffer_give(role->hub, buffer);
         } else {
             role->held[holder]--;
@@ -162,6 +172,13 @@ static uint32_t take_back(struct io_role *role, struct queue *returns, enum buff
         }
     }
     return count;
+}
+
+/* Room for both: the hub does not say whose frame it was that had to wait. */
+static bool has_frames_room(const struct io_role *role) {
+    const uint32_t *quota = role->runtime->limits.frames_quota;
+    return role->frames_held[BUFFER_HOLDER_GOSSIP] < quota[BUFFER_HOLDER_GOSSIP] ||
+           role->frames_held[BUFFER_HOLDER_DETECTOR] < quota[BUFFER_HOLDER_DETECTOR];
 }
 
 /* No wake-up of its own: where nothing arrives nothing is dropped. */
@@ -193,7 +210,7 @@ uint32_t io_role_step(struct io_role *role, uint64_t now_ns) {
         on_message(role, BUFFER_HOLDER_GOSSIP, &message);
         count++;
     }
-    if (role->frames_refused && role->frames_held < role->runtime->limits.frames_quota) {
+    if (role->frames_refused && has_frames_room(role)) {
         role->frames_refused = false;
         stream_hub_resume(role->hub);
     }

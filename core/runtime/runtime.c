@@ -45,8 +45,10 @@ static void limits_choose(struct henge_runtime *runtime) {
     limits->nodes = config->nodes_max;
     limits->sends = clamp(SENDS_PER_NODE * config->nodes_max, SENDS_MIN, SENDS_MAX);
     limits->streams = clamp(STREAMS_PER_NODE * config->nodes_max, STREAMS_MIN, STREAMS_MAX);
-    limits->frames = limits->streams; /* whole frames on their way to gossip and back */
-    limits->frames_quota = limits->streams;
+    limits->frames_quota[BUFFER_HOLDER_GOSSIP] = limits->streams;
+    limits->frames_quota[BUFFER_HOLDER_DETECTOR] = limits->streams / 8;
+    /* whole frames on their way to a role and back */
+    limits->frames = limits->streams + limits->streams / 8;
     limits->received_quota[BUFFER_HOLDER_GOSSIP] = received / 2;
     limits->received_quota[BUFFER_HOLDER_DETECTOR] = received / 2 - received / 8;
 }
@@ -61,24 +63,26 @@ static bool queues_create(struct henge_runtime *runtime) {
     const uint32_t line = sizeof(struct role_message);
     uint32_t gossip_quota = limits->received_quota[BUFFER_HOLDER_GOSSIP];
     uint32_t detector_quota = limits->received_quota[BUFFER_HOLDER_DETECTOR];
-    /* packets + frames + SCRIPT_DONE, STREAM_ENDED per stream and per refused request + ATTACHED,
-     * DETACHED per node + HORIZON */
-    uint32_t to_gossip = gossip_quota + limits->frames_quota + 4 * limits->streams +
-                         2 * limits->sends + 2 * limits->nodes + 2;
-    uint32_t to_detector = detector_quota + 2 + IO_REFUSALS_MAX;
+    uint32_t gossip_received = gossip_quota + limits->frames_quota[BUFFER_HOLDER_GOSSIP];
+    uint32_t detector_received = detector_quota + limits->frames_quota[BUFFER_HOLDER_DETECTOR];
+    /* SCRIPT_DONE, STREAM_ENDED per stream and per refused request */
+    uint32_t of_streams = 4 * limits->streams + 2 * limits->sends;
+    /* packets, frames + of streams + ATTACHED, DETACHED per node + HORIZON */
+    uint32_t to_gossip = gossip_received + of_streams + 2 * limits->nodes + 2;
+    /* packets, frames + of streams + HORIZON + REFUSED */
+    uint32_t to_detector = detector_received + of_streams + 2 + IO_REFUSALS_MAX;
     /* SEND + STREAM_REQUEST, STREAM_ANSWER (as many again as sends, see desk.c) + FLUSH */
     uint32_t from_gossip = 2 * limits->sends + 4;
-    /* SEND + FLUSH + ATTACH, DETACH */
-    uint32_t from_detector = limits->sends + 2 * limits->nodes + 4;
+    /* the same + ATTACH, DETACH */
+    uint32_t from_detector = from_gossip + 2 * limits->nodes;
     queues->io_to_gossip = queue_create(memory, power_of_two(to_gossip + 1), line);
     queues->io_to_detector = queue_create(memory, power_of_two(to_detector + 1), line);
     queues->gossip_to_io = queue_create(memory, power_of_two(from_gossip + 1), line);
     queues->detector_to_io = queue_create(memory, power_of_two(from_detector + 1), line);
     queues->gossip_to_detector = queue_create(memory, FEED_CAPACITY, line);
     queues->detector_to_gossip = queue_create(memory, FEED_CAPACITY, line);
-    queues->gossip_returns =
-        queue_create(memory, power_of_two(gossip_quota + limits->frames_quota + 1), word);
-    queues->detector_returns = queue_create(memory, power_of_two(detector_quota + 1), word);
+    queues->gossip_returns = queue_create(memory, power_of_two(gossip_received + 1), word);
+    queues->detector_returns = queue_create(memory, power_of_two(detector_received + 1), word);
     queues->gossip_sent = queue_create(memory, power_of_two(limits->sends + 1), word);
     queues->detector_sent = queue_create(memory, power_of_two(limits->sends + 1), word);
     return queues->io_to_gossip && queues->io_to_detector && queues->gossip_to_io &&

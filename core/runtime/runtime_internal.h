@@ -45,7 +45,7 @@ struct runtime_limits {
     uint32_t streams;                             /* open at once */
     uint32_t frames;                              /* stream frame buffers */
     uint32_t received_quota[BUFFER_HOLDER_COUNT]; /* received buffers that a role may hold */
-    uint32_t frames_quota;                        /* frames that gossip may hold */
+    uint32_t frames_quota[BUFFER_HOLDER_COUNT];   /* frames that a role may hold */
 };
 
 struct runtime_thread {

@@ -1,11 +1,10 @@
 /* core/runtime/node/role_message.h - what the three roles tell each other: one cache line, by
  * value.
  *
- *     io -> both           PACKET, HORIZON
+ *     io -> both           PACKET, HORIZON, SCRIPT_DONE, STREAM_ENDED
  *     io -> detector       REFUSED
- *     io -> gossip         SCRIPT_DONE, STREAM_ENDED, ATTACHED, DETACHED
- *     both -> io           SEND, FLUSH
- *     gossip -> io         STREAM_REQUEST, STREAM_ANSWER
+ *     io -> gossip         ATTACHED, DETACHED
+ *     both -> io           SEND, FLUSH, STREAM_REQUEST, STREAM_ANSWER
  *     detector -> io       ATTACH, DETACH
  *     gossip -> detector   PEER_SET, PEER_REMOVE, ACCUSED, GENERATION, FINGERPRINT, VERIFY, ATTACH,
  *                          DETACH

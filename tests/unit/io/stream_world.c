@@ -121,7 +121,8 @@ static void on_forged(void *context, uint32_t endpoint) {
     world->forged++;
 }
 
-static void on_script_done(void *context, uint32_t endpoint, uint64_t token) {
+static void on_script_done(void *context, uint32_t endpoint, uint8_t lane, uint64_t token) {
+    (void)lane;
     struct stream_world *world = context;
     cr_assert(endpoint == world->server || endpoint == world->client);
     cr_assert_lt(token, STREAM_WORLD_TOKENS);
@@ -129,8 +130,8 @@ static void on_script_done(void *context, uint32_t endpoint, uint64_t token) {
     cr_assert_leq(world->scripts_done[token], 1, "script %u", (unsigned)token);
 }
 
-static void on_stream_ended(void *context, uint32_t endpoint, uint32_t stream, uint64_t token,
-                            bool failed) {
+static void on_stream_ended(void *context, uint32_t endpoint, uint32_t stream, uint8_t lane,
+                            uint64_t token, bool failed) {
     struct stream_world *world = context;
     cr_assert_neq(stream, 0);
     if (endpoint == world->server) {
