@@ -122,8 +122,8 @@ static void on_forged(void *context, uint32_t endpoint) {
 }
 
 static void on_script_done(void *context, uint32_t endpoint, uint8_t lane, uint64_t token) {
-    (void)lane;
     struct stream_world *world = context;
+    cr_assert_eq(lane, STREAM_WORLD_LANE);
     cr_assert(endpoint == world->server || endpoint == world->client);
     cr_assert_lt(token, STREAM_WORLD_TOKENS);
     world->scripts_done[token]++;
@@ -141,6 +141,7 @@ static void on_stream_ended(void *context, uint32_t endpoint, uint32_t stream, u
         return;
     }
     cr_assert_lt(token, STREAM_WORLD_TOKENS);
+    cr_assert_eq(lane, STREAM_WORLD_LANE);
     world->ended[token]++;
     world->failed[token] += failed;
     cr_assert_leq(world->ended[token], 1, "request %u", (unsigned)token);

@@ -16,7 +16,7 @@ enum {
     STREAM_WORLD_BUFFERS = 6,
     STREAM_WORLD_TOKENS = 64,
     STREAM_WORLD_DEADLINE_S = 20,
-    STREAM_WORLD_LANE = 1,
+    STREAM_WORLD_LANE = 2, /* not the first that comes to mind */
     STREAM_WORLD_RAW_BYTES = 64 * 1024,
     CASE_LIMIT_S = 120
 };
