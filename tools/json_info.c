@@ -39,6 +39,7 @@ static const struct counter counters_64[] = {
     COUNTER(refutations),
     COUNTER(pauses),
     COUNTER(strains),
+    COUNTER(probes_streamed),
     COUNTER(probes_refused),
     COUNTER(gossip_updates_sent),
     COUNTER(gossip_updates_received),

@@ -45,9 +45,6 @@ static bool has_room(const struct desk *desk) {
 static bool outbox_request(void *context, const struct packet_target *target, const uint8_t *script,
                            size_t script_bytes, uint64_t script_token, uint64_t request_token) {
     struct desk *desk = context;
-    if (target->lane != LANE_GOSSIP) {
-        return false; /* io carries no other streams */
-    }
     struct role_message message = {.kind = ROLE_STREAM_REQUEST, .node = desk->current->id};
     message.as.request.address = target->address;
     message.as.request.generation = target->generation;

@@ -45,6 +45,7 @@ static void detector_stats(const struct detector_node_counters *from, struct hen
     to->refutations = counter_get(&from->refutations);
     to->pauses = counter_get(&from->pauses);
     to->strains = counter_get(&from->strains);
+    to->probes_streamed = counter_get(&from->streamed);
     to->probes_refused = counter_get(&from->refused);
 }
 

@@ -57,6 +57,7 @@ static const struct metric {
     COUNTER(refutations, "Times this node raised its own version."),
     COUNTER(pauses, "Times the pause guard struck."),
     COUNTER(strains, "Times this node saw itself late, flooded or dropping."),
+    COUNTER(probes_streamed, "Probes answered over a stream only."),
     COUNTER(probes_refused, "Probes to where nobody listened."),
     COUNTER(gossip_updates_sent, "Membership updates sent."),
     COUNTER(gossip_updates_received, "Membership updates received."),

@@ -40,12 +40,13 @@ struct henge_stats {
 
     /* this node: protocol */
     uint64_t probes_sent, probes_failed, probes_indirect, acks_sent, nacks_received;
-    uint64_t accusations;    /* suspicions that this node started */
-    uint64_t verdicts;       /* DEAD that this node declared */
-    uint64_t refutations;    /* times this node raised its own version */
-    uint64_t pauses;         /* times the pause guard struck */
-    uint64_t strains;        /* times this node saw itself late, flooded or dropping */
-    uint64_t probes_refused; /* nobody listened where a probe went: helpers asked at once */
+    uint64_t accusations;     /* suspicions that this node started */
+    uint64_t verdicts;        /* DEAD that this node declared */
+    uint64_t refutations;     /* times this node raised its own version */
+    uint64_t pauses;          /* times the pause guard struck */
+    uint64_t strains;         /* times this node saw itself late, flooded or dropping */
+    uint64_t probes_streamed; /* answered over a stream only: datagrams are lost on that path */
+    uint64_t probes_refused;  /* nobody listened where a probe went: helpers asked at once */
     uint64_t gossip_updates_sent, gossip_updates_received, gossip_updates_news;
     uint64_t syncs_started, syncs_records_received;
     uint64_t updates_refused; /* table or metadata limits */

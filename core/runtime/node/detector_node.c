@@ -134,6 +134,7 @@ void detector_node_step(struct detector_node *node, uint64_t now_ns, uint64_t ho
     counter_set(&out->nacks_received, in.nacks_received);
     counter_set(&out->refutations, in.refutations);
     counter_set(&out->refused, in.refused);
+    counter_set(&out->streamed, in.probes_streamed);
     counter_set(&out->strains, in.strains);
     counter_set(&out->pauses, in.pauses);
     counter_set(&out->health, detector_health(node->detector));

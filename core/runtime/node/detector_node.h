@@ -17,7 +17,7 @@ struct detector_node_hooks {
 struct detector_node_counters {
     counter malformed, misdirected, probes_sent, probes_failed, probes_indirect;
     counter acks_sent, nacks_received, refutations, pauses, health;
-    counter refused, strains;
+    counter refused, streamed, strains;
 };
 
 struct detector_node {

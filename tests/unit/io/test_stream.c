@@ -214,15 +214,19 @@ STREAM_CASE(an_abort_while_a_frame_is_refused_gives_its_buffer_back) {
 STREAM_CASE(an_answer_is_taken_once_and_only_for_a_stream_that_is_there) {
     struct stream_world *world = stream_world_create(kind);
     struct script script = script_create(1);
-    cr_assert_not(stream_answer(world->hub, 0, 1, script.bytes, script.size, 1));
-    cr_assert_not(stream_answer(world->hub, 0x00010001, 1, script.bytes, script.size, 1));
+    cr_assert_not(stream_answer(world->hub, 0, STREAM_WORLD_LANE, script.bytes, script.size, 1));
+    cr_assert_not(
+        stream_answer(world->hub, 0x00010001, STREAM_WORLD_LANE, script.bytes, script.size, 1));
     cr_assert(stream_world_request(world, &script, TOKEN));
     STREAM_UNTIL(world, world->request_frames == 1);
     uint32_t stream = world->last_requested;
-    cr_assert(stream_answer(world->hub, stream, 1, script.bytes, script.size, ANSWER_TOKEN));
-    cr_assert_not(stream_answer(world->hub, stream, 1, script.bytes, script.size, 1));
+    cr_assert(stream_answer(world->hub, stream, STREAM_WORLD_LANE, script.bytes, script.size,
+                            ANSWER_TOKEN));
+    cr_assert_not(
+        stream_answer(world->hub, stream, STREAM_WORLD_LANE, script.bytes, script.size, 1));
     STREAM_UNTIL(world, world->ended[TOKEN] == 1 && world->server_ended == 1);
-    cr_assert_not(stream_answer(world->hub, stream, 1, script.bytes, script.size, 1));
+    cr_assert_not(
+        stream_answer(world->hub, stream, STREAM_WORLD_LANE, script.bytes, script.size, 1));
     cr_assert_eq(world->scripts_done[1], 0);
     cr_assert_eq(world->scripts_done[ANSWER_TOKEN], 1);
     stream_world_destroy(world);
