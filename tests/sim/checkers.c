@@ -101,6 +101,8 @@ static void on_change(void *context, struct sim *sim, uint32_t host,
         .payload_version = member->record->payload_version};
     if (change->slot == 0)
         note_own(watch, &sight);
+    else if (sight.subject != SIM_NOBODY && sight.status != HENGE_DEAD)
+        watch_acquaint(watch, host, sight.subject, sight.status < HENGE_DEAD);
     for (size_t i = 0; i < LISTED; i++)
         if (listed[i]->on_change != NULL)
             listed[i]->on_change(watch, checkers->states[i], &sight);

@@ -206,7 +206,7 @@ static void judge(struct watch *watch, struct agreement *own) {
     look_at_any(watch, own); /* who is alone has no turns */
     bool is_over = watch->now_ns > own->since_ns + agreement_bound_ns(watch);
     bool is_agreed = own->agreed_ns != 0 && own->agreed_ns >= own->since_ns;
-    if (is_over && !is_agreed)
+    if (is_over && !is_agreed && watch_can_all_meet(watch))
         watch_report(watch, watch->had_cut ? 14 : 13, SIM_NOBODY, SIM_NOBODY,
                      "%llu ms after the last fault: %u different tables, %u different rings",
                      (unsigned long long)((watch->now_ns - own->since_ns) / 1000000),

@@ -38,7 +38,8 @@ static bool is_bystander(const struct watch *watch, uint32_t host, uint64_t sinc
 static void check(struct watch *watch, uint32_t subject, uint64_t since_ns) {
     uint64_t generation = watch->hosts[subject].issued[0].generation;
     for (uint32_t host = 0; host < watch->hosts_count; host++) {
-        if (host == subject || !is_bystander(watch, host, since_ns))
+        if (host == subject || !is_bystander(watch, host, since_ns) ||
+            !watch_can_meet(watch, host, subject))
             continue;
         const struct member *held = sim_look(watch->sim, host, subject);
         unsigned long long ms = (watch->now_ns - since_ns) / 1000000;
@@ -55,13 +56,15 @@ static void check(struct watch *watch, uint32_t subject, uint64_t since_ns) {
 }
 
 /* Whoever joins through a host that was there all the time, and well, must come to know others. */
+static bool has_good_seed(const struct watch *watch, const struct host_facts *facts) {
+    return facts->through != SIM_NOBODY && !watch_in_fault_set(watch, facts->through) &&
+           watch->hosts[facts->through].booted_ns < facts->booted_ns;
+}
+
 static bool waits_for_nothing(const struct watch *watch, const struct host_facts *facts,
                               uint64_t bound_ns) {
-    if (facts->through == SIM_NOBODY || !watch->hosts[facts->through].is_up ||
-        watch_in_fault_set(watch, facts->through))
-        return false;
     uint64_t since_ns = facts->booted_ns > watch->calm_ns ? facts->booted_ns : watch->calm_ns;
-    return watch->hosts[facts->through].booted_ns < facts->booted_ns &&
+    return has_good_seed(watch, facts) &&
            watch->now_ns > since_ns + bound_ns + JOIN_PERIODS * watch->period_ns;
 }
 
@@ -98,7 +101,8 @@ static void on_sample(struct watch *watch, void *state) {
             continue;
         }
         own->boots_checked[subject] = facts->boots;
-        check(watch, subject, since_ns);
+        if (has_good_seed(watch, facts)) /* else it has to be found first: healing */
+            check(watch, subject, since_ns);
     }
 }
 

@@ -10,10 +10,11 @@ bool watch_init(struct watch *watch, struct sim *sim, uint32_t hosts) {
     watch->hosts = calloc(hosts, sizeof *watch->hosts);
     watch->counts.agreed_since_ns = WATCH_NEVER;
     watch->counts.converged_after_ns = WATCH_NEVER;
-    return watch->hosts != NULL;
+    return watch->hosts != NULL && watch_reach_init(watch);
 }
 
 void watch_deinit(struct watch *watch) {
+    watch_reach_deinit(watch);
     free(watch->hosts);
     watch->hosts = NULL;
 }

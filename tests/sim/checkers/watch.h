@@ -13,6 +13,7 @@
 
 enum {
     WATCH_ISSUED_MAX = 8, /* generations of one host that are remembered, newest first */
+    WATCH_BOOTS_MAX = 4,  /* restarts of one host under way, the latest orders */
     WATCH_LOSS_LIGHT_PPM = 100000,
     WATCH_DRIFT_LIGHT_PPM = 10000
 };
@@ -22,6 +23,13 @@ enum {
 struct issued {
     uint64_t generation;
     uint32_t version, payload_version;
+};
+
+/* A boot that an action has ordered. */
+struct ordered_boot {
+    uint64_t at_ns;
+    uint32_t through; /* the host it joins through; SIM_NOBODY: none */
+    bool moves;       /* to another address */
 };
 
 struct host_facts {
@@ -37,8 +45,11 @@ struct host_facts {
     uint64_t joined_ns; /* when it first knew of others in this boot; WATCH_NEVER: not yet */
     uint64_t raised_ns; /* when its own generation last rose while up */
     uint64_t wakes_ns;  /* end of the last pause or stall, maybe yet to come; 0: none ever */
+    uint64_t probes_ns; /* likewise, of those that stop its detector */
     uint64_t fault_ns[SIM_ACTION_KINDS]; /* end of the fault of this kind; 0: none ever */
     struct issued issued[WATCH_ISSUED_MAX];
+    struct ordered_boot ordered[WATCH_BOOTS_MAX];
+    uint32_t ordered_next;
 };
 
 struct watch {
@@ -72,6 +83,13 @@ struct watch {
     bool is_healed;
     uint64_t healed_ns;
 
+    /* watch_reach.c */
+    uint64_t *acquainted; /* a row of bits by host */
+    uint32_t words;       /* of a row */
+    uint32_t *components; /* by host, at components_ns; 0: down */
+    uint32_t *queue;
+    uint64_t components_ns;
+
     struct checkers_counts counts;
     struct violation kept[CHECKERS_KEPT];
     uint64_t violations_count;
@@ -96,6 +114,15 @@ bool watch_in_fault_set(const struct watch *watch, uint32_t host);
 bool watch_is_faulty(const struct watch *watch, uint32_t host);
 /* Loss of more than 10 % each way, now or a settle ago: I8 only counts. */
 bool watch_is_heavy(const struct watch *watch);
+
+/* watch_reach.c: may liveness be asked for? */
+bool watch_reach_init(struct watch *watch);
+void watch_reach_deinit(struct watch *watch);
+void watch_acquaint(struct watch *watch, uint32_t host, uint32_t subject, bool is_known);
+/* A host begins anew; has_moved: where nobody can find it. */
+void watch_forget_all(struct watch *watch, uint32_t host, bool has_moved);
+bool watch_can_meet(struct watch *watch, uint32_t host, uint32_t other);
+bool watch_can_all_meet(struct watch *watch);
 
 /* What `host` says of itself: remembered as issued. */
 void watch_issued(struct watch *watch, uint32_t host, uint64_t generation, uint32_t version,

@@ -55,6 +55,8 @@ static void befalls(struct watch *watch, const struct sim_hosts *hosts, uint8_t 
         facts->was_faulty = true;
         if (is_pause(kind))
             facts->wakes_ns = end_ns;
+        if (is_pause(kind) && kind != SIM_STALL_GOSSIP)
+            facts->probes_ns = end_ns;
     }
 }
 
@@ -69,6 +71,8 @@ static void heal(struct watch *watch, const struct sim_hosts *hosts) {
                 facts->fault_ns[kind] = watch->now_ns;
         if (facts->wakes_ns > watch->now_ns)
             facts->wakes_ns = watch->now_ns;
+        if (facts->probes_ns > watch->now_ns)
+            facts->probes_ns = watch->now_ns;
     }
     if (hosts->count < watch->hosts_count)
         return;
@@ -79,20 +83,36 @@ static void heal(struct watch *watch, const struct sim_hosts *hosts) {
         watch->heavy_ns = watch->now_ns;
 }
 
-static void note_through(struct watch *watch, const struct sim_action *action) {
+static void note_order(struct watch *watch, const struct sim_action *action) {
+    bool is_restart = action->kind == SIM_RESTART;
+    bool is_host = action->amount >= 0 && action->amount < (int64_t)watch->hosts_count;
+    struct ordered_boot ordered = {.at_ns = watch->now_ns + (is_restart ? action->duration_ns : 0),
+                                   .through = is_host ? (uint32_t)action->amount : SIM_NOBODY,
+                                   .moves = is_restart &&
+                                            (action->flag & SIM_RESTART_OTHER_ADDRESS) != 0};
     for (uint32_t i = 0; i < action->who.count; i++) {
         uint32_t host = action->who.first + i * (action->who.step == 0 ? 1 : action->who.step);
         if (host >= watch->hosts_count)
             return;
-        bool is_host = action->amount >= 0 && action->amount < (int64_t)watch->hosts_count;
-        watch->hosts[host].through = is_host ? (uint32_t)action->amount : SIM_NOBODY;
+        struct host_facts *facts = &watch->hosts[host];
+        facts->ordered[facts->ordered_next++ % WATCH_BOOTS_MAX] = ordered;
     }
+}
+
+/* The order that this boot, at this moment, follows. */
+static struct ordered_boot order_of(const struct watch *watch, const struct host_facts *facts) {
+    for (uint32_t i = 0; i < WATCH_BOOTS_MAX; i++) {
+        uint32_t index = (facts->ordered_next + WATCH_BOOTS_MAX - 1 - i) % WATCH_BOOTS_MAX;
+        if (facts->ordered[index].at_ns == watch->now_ns)
+            return facts->ordered[index];
+    }
+    return (struct ordered_boot){.through = SIM_NOBODY};
 }
 
 void watch_action(struct watch *watch, const struct sim_action *action) {
     uint64_t end_ns = end_of(watch, action);
     if (action->kind == SIM_START || action->kind == SIM_RESTART)
-        note_through(watch, action);
+        note_order(watch, action);
     watch->last_act_ns = watch->now_ns;
     if (action->kind == SIM_HEAL)
         heal(watch, &action->who);
@@ -139,6 +159,11 @@ void watch_boot(struct watch *watch, uint32_t host, bool is_end) {
         facts->fault_ns[SIM_CRASH] = WATCH_NEVER;
         return;
     }
+    struct ordered_boot ordered = order_of(watch, facts);
+    facts->through = ordered.through == host ? SIM_NOBODY : ordered.through;
+    watch_forget_all(watch, host, ordered.moves);
+    if (facts->through != SIM_NOBODY)
+        watch_acquaint(watch, host, facts->through, true);
     watch->up_count++;
     watch->last_boot_ns = watch->now_ns;
     facts->is_up = true;
