@@ -45,6 +45,10 @@ bool network_link_ns(struct host *host, size_t bytes, bool may_drop, uint64_t *l
     return true;
 }
 
+size_t network_payload_max(const struct sim *sim) {
+    return sim->settings.config.datagram_bytes - SIM_PACKET_OVERHEAD;
+}
+
 static bool is_lost(struct host *from, uint32_t to) {
     struct sim *sim = from->sim;
     const struct host *receiver = to < sim->settings.hosts ? &sim->hosts[to] : NULL;
@@ -114,7 +118,7 @@ static void transmit(struct host *from, const struct flight *flight) {
 }
 
 /* A host of a later version: bytes behind the known ones, and types that nobody here knows. */
-static size_t later_append(struct host *host, uint8_t *message, size_t bytes, size_t room) {
+size_t network_later_append(struct host *host, uint8_t *message, size_t bytes, size_t room) {
     struct random *random = &host->sim->random;
     size_t more = 1 + (size_t)random_below(random, LATER_BYTES_MAX);
     more = bytes + more <= room ? more : room - bytes;
@@ -132,18 +136,14 @@ static void later_unknown(struct host *host, struct flight flight) {
     }
     memcpy(message, flight.message, MESSAGE_HEAD_BYTES);
     message[0] = (uint8_t)(LATER_TYPE_FIRST + random_below(random, LATER_TYPES));
-    flight.bytes = later_append(host, message, MESSAGE_HEAD_BYTES, sizeof(message));
+    flight.bytes = network_later_append(host, message, MESSAGE_HEAD_BYTES, sizeof(message));
     flight.message = message;
     transmit(host, &flight);
 }
 
-static size_t payload_max(const struct sim *sim) {
-    return sim->settings.config.datagram_bytes - SIM_PACKET_OVERHEAD;
-}
-
 static uint8_t *outbox_begin(void *context, size_t *capacity_out) {
     struct host *host = context;
-    *capacity_out = payload_max(host->sim);
+    *capacity_out = network_payload_max(host->sim);
     return host->sim->message;
 }
 
@@ -153,7 +153,7 @@ static void outbox_commit(void *context, const struct packet_target *target, siz
     if (bytes == 0) {
         return;
     }
-    ASSERT(bytes <= payload_max(sim));
+    ASSERT(bytes <= network_payload_max(sim));
     struct flight flight = {.target = target, .message = sim->message, .bytes = bytes};
     flight.to = host_at(sim, &target->address, &flight.place);
     trace_send(host, flight.to, target->lane, sim->message, bytes);
@@ -161,7 +161,7 @@ static void outbox_commit(void *context, const struct packet_target *target, siz
         if (bytes >= MESSAGE_HEAD_BYTES) {
             later_unknown(host, flight);
         }
-        flight.bytes = later_append(host, sim->message, bytes, payload_max(sim));
+        flight.bytes = network_later_append(host, sim->message, bytes, network_payload_max(sim));
     }
     transmit(host, &flight);
 }

@@ -244,6 +244,10 @@ uint64_t network_delay_ns(struct host *host);
 /* When the last of these bytes leaves the host's own link; false: too many wait. */
 bool network_link_ns(struct host *host, size_t bytes, bool may_drop, uint64_t *left_ns_out);
 
+size_t network_payload_max(const struct sim *sim);
+/* What a host of a later version puts behind the known bytes, if there is room; the new length. */
+size_t network_later_append(struct host *host, uint8_t *message, size_t bytes, size_t room);
+
 /* stream.c */
 bool stream_open(struct host *client, const struct packet_target *target, const uint8_t *script,
                  size_t script_bytes, uint64_t script_token, uint64_t request_token);

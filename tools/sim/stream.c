@@ -230,8 +230,9 @@ static void deliver(struct sim *sim, struct stream *stream, enum stream_part par
     struct host *to = receiver(sim, stream, part);
     size_t bytes = record_bytes(flow);
     ASSERT(bytes <= PACKET_BODY_MAX && flow->at + RECORD_HEAD_BYTES + bytes <= flow->bytes);
-    struct packet *packet = packet_take(&sim->packets, bytes);
+    struct packet *packet = packet_take(&sim->packets, PACKET_BODY_MAX);
     ASSERT(packet);
+    packet->bytes = (uint16_t)bytes;
     packet->from_host = from->number;
     packet->from_place = from->place;
     packet->to_place = to->place;
@@ -240,7 +241,11 @@ static void deliver(struct sim *sim, struct stream *stream, enum stream_part par
     packet->lane = stream->lane;
     packet->is_from_client = part == TO_SERVER;
     memcpy(packet->body, flow->script + flow->at + RECORD_HEAD_BYTES, bytes);
-    trace_note(sim, TRACE_FRAME, to->number, hash64(packet->body, bytes));
+    if (host_has(from, SIM_LATER_VERSION) && bytes < network_payload_max(sim)) {
+        packet->bytes =
+            (uint16_t)network_later_append(from, packet->body, bytes, network_payload_max(sim));
+    }
+    trace_note(sim, TRACE_FRAME, to->number, hash64(packet->body, packet->bytes));
     flow->is_delivered = true;
     inbox_arrive(to, packet);
 }

@@ -24,6 +24,7 @@ bool turn_is_still(const struct host *host, enum host_role role) {
 void turn_touch(struct host *host) {
     if (!host->is_touched) {
         host->is_touched = true;
+        ASSERT(host->sim->touched_count < host->sim->settings.hosts);
         host->sim->touched[host->sim->touched_count++] = host->number;
     }
 }
