@@ -5,7 +5,6 @@
 
 #include "core/base/clock.h"
 #include "henge/members.h"
-#include <string.h>
 
 /* One message in hand. */
 struct incoming {
@@ -16,18 +15,15 @@ struct incoming {
     bool is_direct;       /* from that peer's own address */
 };
 
-static bool is_same_address(const struct henge_address *one, const struct henge_address *other) {
-    return memcmp(one, other, sizeof *one) == 0;
-}
-
 static void contact(struct detector *detector, const struct incoming *incoming, uint32_t rtt_us) {
     const struct detector_observer *observer = &detector->observer;
     if (incoming->peer == NULL || !incoming->is_direct) {
         return;
     }
-    incoming->peer->pending &= (uint8_t)~PENDING_FAILED; /* an accusation not told yet is void */
-    observer->on_contact(observer->context, peers_slot(&detector->peers, incoming->peer),
-                         incoming->received_ns, rtt_us);
+    uint32_t slot = peers_slot(&detector->peers, incoming->peer);
+    /* An accusation not told yet is void. */
+    pending_drop(&detector->peers.pendings, slot, PENDING_FAILED);
+    observer->on_contact(observer->context, slot, incoming->received_ns, rtt_us);
 }
 
 /* What somebody says about itself, or a helper passes on: news if above what gossip told us. */
@@ -106,7 +102,7 @@ static uint32_t measure(const struct probe *probe, const struct incoming *incomi
         return 0;
     }
     rtt_measured(&incoming->peer->rtt, incoming->received_ns - sent_ns);
-    return incoming->peer->rtt.smoothed_us;
+    return rtt_smoothed_us(&incoming->peer->rtt);
 }
 
 static void receive_ack(struct detector *detector, const struct incoming *incoming,
@@ -201,7 +197,7 @@ static void receive_not_me(struct detector *detector, const struct incoming *inc
     struct peer *asked = peers_find(&detector->peers, not_me->asked_name_hash);
     contact(detector, incoming, 0);
     if (asked == NULL || asked->generation != not_me->asked_generation ||
-        !is_same_address(&asked->address, &incoming->source->address) ||
+        !peer_is_at(asked, &incoming->source->address) ||
         (head->source_name_hash == not_me->asked_name_hash &&
          head->source_generation <= not_me->asked_generation)) {
         detector->counters.answers_late++;
@@ -226,8 +222,7 @@ static struct incoming incoming_of(const struct detector *detector,
     if (incoming.peer != NULL && incoming.peer->generation != message->head.source_generation) {
         incoming.peer = NULL;
     }
-    incoming.is_direct =
-        incoming.peer != NULL && is_same_address(&incoming.peer->address, &source->address);
+    incoming.is_direct = incoming.peer != NULL && peer_is_at(incoming.peer, &source->address);
     return incoming;
 }
 

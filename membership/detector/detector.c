@@ -6,7 +6,6 @@
 #include "core/base/mutant.h"
 #include "core/base/clock.h"
 #include "henge/members.h"
-#include <string.h>
 
 struct detector *detector_create(const struct detector_settings *settings,
                                  const struct detector_observer *observer, struct memory *memory,
@@ -17,10 +16,6 @@ struct detector *detector_create(const struct detector_settings *settings,
     if (detector == NULL) {
         return NULL;
     }
-    if (!peers_init(&detector->peers, memory, settings->peers_max)) {
-        memory_release(memory, detector, sizeof *detector, HENGE_MEMORY_MEMBER);
-        return NULL;
-    }
     detector->settings = *settings;
     if (detector->settings.profile == NULL) {
         detector->settings.profile = &profile_henge;
@@ -28,6 +23,7 @@ struct detector *detector_create(const struct detector_settings *settings,
     detector->observer = *observer;
     detector->memory = memory;
     detector->random = random_of_seed(settings->random_seed);
+    peers_init(&detector->peers, memory, &detector->random, settings->peers_max);
     detector->now_ns = now_ns;
     detector->generation = settings->generation;
     detector->fingerprint_since_ns = now_ns;
@@ -132,8 +128,8 @@ struct probe_message detector_ping(const struct detector *detector, const struct
 bool detector_send_ping(struct detector *detector, struct outbox *outbox, const struct peer *peer,
                         uint32_t sequence, const struct held *held) {
     struct probe_message message = detector_ping(detector, peer, sequence, held);
-    return detector_send(detector, outbox, &peer->address, peer->generation, MESSAGE_PING,
-                         &message);
+    struct henge_address address = peer_address(peer);
+    return detector_send(detector, outbox, &address, peer->generation, MESSAGE_PING, &message);
 }
 
 /* When the protocol itself has something to do. */
@@ -229,8 +225,7 @@ void detector_peer_set(struct detector *detector, uint32_t slot, const struct de
     const struct peer *before = peers_at(peers, slot);
     if (before != NULL &&
         (before->name_hash != peer->name_hash || before->generation != peer->generation ||
-         !peers_is_probed(peer->status) ||
-         memcmp(&before->address, &peer->address, sizeof peer->address) != 0)) {
+         !peers_is_probed(peer->status) || !peer_is_at(before, &peer->address))) {
         probing_peer_changed(detector, slot);
     }
     bool was_idle = peers->probed.count == 0;
@@ -251,7 +246,7 @@ void detector_refused(struct detector *detector, const struct henge_address *add
     for (uint32_t i = 0; i < PROBES_MAX; i++) {
         struct probe *probe = &detector->probes[i];
         const struct peer *peer = peers_at(&detector->peers, probe->slot);
-        if (probe->stage == PROBE_DIRECT && memcmp(&peer->address, address, sizeof *address) == 0) {
+        if (probe->stage == PROBE_DIRECT && peer_is_at(peer, address)) {
             probe_refused(probe, detector->now_ns);
         }
     }

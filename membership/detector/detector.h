@@ -115,6 +115,7 @@ struct detector_counters {
     uint64_t probes_abandoned;      /* without a judgement: our own side was not above suspicion */
     uint64_t answers_late;          /* to no question that is open */
     uint64_t relays_unknown;        /* asked to probe somebody not known here */
+    uint64_t reports_dropped;       /* refused by the observer, and no room to remember that */
     uint64_t peers_refused;         /* no memory, or slot > peers_max */
 };
 void detector_counters_get(const struct detector *detector, struct detector_counters *out);

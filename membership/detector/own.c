@@ -41,7 +41,7 @@ void own_wake_from_pause(struct detector *detector) {
     detector->is_unscheduled = true;
     detector->counters.pauses++;
     probing_end_all(detector);
-    peers_pending_drop(&detector->peers, PENDING_FAILED);
+    pending_drop_all(&detector->peers.pendings, PENDING_FAILED);
     local_health_worsen(&detector->health, LOCAL_HEALTH_PAUSE);
     raise_version(detector, detector->version);
 }

@@ -7,72 +7,96 @@
 
 enum {
     CAPACITY_FIRST = 16,
-    INDEX_ARRAYS = 4 /* places, probed, dead, pending */
+    /* A sample is drawn at random, with so many draws for each that is wanted; where that may fail
+     * the list is walked. */
+    SAMPLE_DRAWS = 8,
+    SAMPLE_DRAWN_FROM = 64 /* a shorter list is walked at once */
 };
 
 static const enum henge_memory_tag TAG = HENGE_MEMORY_MEMBER;
 
-bool peers_init(struct peers *peers, struct memory *memory, uint32_t peers_max) {
-    *peers = (struct peers){.memory = memory,
-                            .capacity_max = peers_max == UINT32_MAX ? peers_max : peers_max + 1};
-    return map_init(&peers->by_name, memory, CAPACITY_FIRST, TAG);
+void peers_init(struct peers *peers, struct memory *memory, struct random *random,
+                uint32_t peers_max) {
+    *peers =
+        (struct peers){.memory = memory,
+                       .capacity_max = peers_max < PEER_SLOTS_MAX ? peers_max + 1 : PEER_SLOTS_MAX};
+    peers->by_name.multiplier = random_u64(random) | 1;
+    peers->probed.stride = peers->dead.stride = sizeof(struct peer);
 }
 
-static size_t index_bytes(uint32_t capacity) {
-    return (size_t)INDEX_ARRAYS * capacity * sizeof(uint32_t);
+static size_t cells_bytes(uint32_t cells_count) {
+    return cells_count * sizeof(uint16_t);
 }
 
 static void release_arrays(struct peers *peers) {
     memory_release(peers->memory, peers->by_slot, peers->capacity * sizeof *peers->by_slot, TAG);
-    memory_release(peers->memory, peers->indices, index_bytes(peers->capacity), TAG);
+    memory_release(peers->memory, peers->probed.slots, peers->capacity * sizeof(uint16_t), TAG);
+    memory_release(peers->memory, peers->by_name.cells, cells_bytes(peers->by_name.cells_count),
+                   TAG);
 }
 
 void peers_deinit(struct peers *peers) {
     release_arrays(peers);
-    map_deinit(&peers->by_name);
+    memory_release(peers->memory, peers->dead.slots, peers->dead_capacity * sizeof(uint16_t), TAG);
 }
 
-static void copy_indices(uint32_t *to, const uint32_t *from, uint32_t count) {
-    if (count > 0) {
-        memcpy(to, from, count * sizeof *to);
+/* An eighth more at a time: what lies unused is memory in every node. */
+static uint32_t capacity_for(const struct peers *peers, uint32_t before, uint32_t slot) {
+    uint32_t capacity = before;
+    while (capacity <= slot) {
+        capacity += capacity / 8 + CAPACITY_FIRST;
     }
+    return capacity < peers->capacity_max ? capacity : peers->capacity_max;
 }
 
-/* Both blocks are there before the old ones go, so that a refusal changes nothing. */
+/* All blocks are there before the old ones go, so that a refusal changes nothing. */
 static bool grow(struct peers *peers, uint32_t slot) {
     if (slot >= peers->capacity_max) {
         return false;
     }
-    uint64_t wide = peers->capacity == 0 ? CAPACITY_FIRST : peers->capacity;
-    while (wide <= slot) {
-        wide *= 2;
-    }
-    uint32_t capacity = wide > peers->capacity_max ? peers->capacity_max : (uint32_t)wide;
-    struct peer *by_slot = memory_alloc_array(peers->memory, capacity, sizeof *by_slot, TAG);
-    uint32_t *indices =
-        memory_alloc_array(peers->memory, (size_t)INDEX_ARRAYS * capacity, sizeof *indices, TAG);
-    if (by_slot == NULL || indices == NULL) {
-        memory_release(peers->memory, by_slot, capacity * sizeof *by_slot, TAG);
-        memory_release(peers->memory, indices, index_bytes(capacity), TAG);
+    uint32_t capacity = capacity_for(peers, peers->capacity, slot);
+    uint32_t cells_count = name_index_cells(capacity);
+    struct memory *memory = peers->memory;
+    struct peer *by_slot = memory_alloc_array(memory, capacity, sizeof *by_slot, TAG);
+    uint16_t *slots = memory_alloc_array(memory, capacity, sizeof *slots, TAG);
+    uint16_t *cells = memory_alloc_array(memory, cells_count, sizeof *cells, TAG);
+    if (by_slot == NULL || slots == NULL || cells == NULL) {
+        memory_release(memory, by_slot, capacity * sizeof *by_slot, TAG);
+        memory_release(memory, slots, capacity * sizeof *slots, TAG);
+        memory_release(memory, cells, cells_bytes(cells_count), TAG);
         return false;
     }
-    uint32_t *places = indices, *probed = places + capacity, *dead = probed + capacity;
-    uint32_t *pending_slots = dead + capacity;
     if (peers->capacity > 0) {
         memcpy(by_slot, peers->by_slot, peers->capacity * sizeof *by_slot);
+        memcpy(slots, peers->probed.slots, peers->probed.count * sizeof *slots);
     }
-    copy_indices(places, peers->indices, peers->capacity);
-    copy_indices(probed, peers->probed.slots, peers->probed.count);
-    copy_indices(dead, peers->dead.slots, peers->dead.count);
-    copy_indices(pending_slots, peers->pending_slots, peers->pending_count);
-    release_arrays(peers);
+    struct peers old = *peers;
+    name_index_move(&peers->by_name, by_slot, cells, cells_count);
+    release_arrays(&old);
     peers->by_slot = by_slot;
-    peers->indices = indices;
     peers->capacity = capacity;
-    peers->probed.slots = probed;
-    peers->dead.slots = dead;
-    peers->probed.places = peers->dead.places = places;
-    peers->pending_slots = pending_slots;
+    peers->probed.slots = slots;
+    peers->probed.places = peers->dead.places =
+        (unsigned char *)by_slot + offsetof(struct peer, place);
+    return true;
+}
+
+/* The dead are few; their list has memory of its own. */
+static bool has_place(struct peers *peers, uint8_t status) {
+    if (status != HENGE_DEAD || peers->dead.count < peers->dead_capacity) {
+        return true;
+    }
+    uint32_t capacity = capacity_for(peers, peers->dead_capacity, peers->dead_capacity);
+    uint16_t *slots = memory_alloc_array(peers->memory, capacity, sizeof *slots, TAG);
+    if (slots == NULL) {
+        return false;
+    }
+    if (peers->dead_capacity > 0) {
+        memcpy(slots, peers->dead.slots, peers->dead.count * sizeof *slots);
+    }
+    memory_release(peers->memory, peers->dead.slots, peers->dead_capacity * sizeof *slots, TAG);
+    peers->dead.slots = slots;
+    peers->dead_capacity = capacity;
     return true;
 }
 
@@ -103,49 +127,32 @@ static void move_to(struct peers *peers, struct random *random, uint32_t slot, u
     }
 }
 
-/* Reports that the new knowledge has overtaken are not told any more. */
-static uint8_t still_pending(const struct peer *peer, const struct detector_peer *known) {
-    uint8_t pending = peer->pending;
-    if (known->generation != peer->generation) {
-        pending &= (uint8_t) ~(PENDING_FAILED | PENDING_NOT_ME);
-    }
-    if (known->version != peer->version) {
-        pending &= (uint8_t)~PENDING_FAILED;
-    }
-    if (known->generation > peer->alive_generation ||
-        (known->generation == peer->alive_generation && known->version >= peer->alive_version)) {
-        pending &= (uint8_t)~PENDING_ALIVE;
-    }
-    return pending;
-}
-
 bool peers_set(struct peers *peers, struct random *random, uint32_t slot,
                const struct detector_peer *known) {
     struct peer *peer = peers_at(peers, slot);
     if (peer != NULL && peer->name_hash != known->name_hash) {
         peers_remove(peers, slot);
     }
-    if (slot >= peers->capacity && !grow(peers, slot)) {
-        return false;
-    }
-    if (!map_set(&peers->by_name, known->name_hash, slot)) {
+    if ((slot >= peers->capacity && !grow(peers, slot)) || !has_place(peers, known->status)) {
         return false;
     }
     peer = &peers->by_slot[slot];
     move_to(peers, random, slot, known->status);
     if (!peer->is_used) {
-        /* A slot that was given up while it was listed stays listed, once. */
-        bool is_listed = peer->is_listed;
-        *peer = (struct peer){.is_used = true, .is_listed = is_listed, .status = known->status};
+        *peer = (struct peer){.is_used = true, .status = known->status, .place = peer->place};
     }
-    peer->pending = still_pending(peer, known);
-    if (memcmp(&peer->address, &known->address, sizeof peer->address) != 0) {
+    pending_overtaken(&peers->pendings, slot, known->generation == peer->generation,
+                      known->version == peer->version, known->generation, known->version);
+    if (!peer_is_at(peer, &known->address)) {
         peer->rtt = (struct rtt){0};
     }
     peer->name_hash = known->name_hash;
     peer->generation = known->generation;
     peer->version = known->version;
-    peer->address = known->address;
+    memcpy(peer->address, known->address.bytes, sizeof peer->address);
+    peer->port = known->address.port;
+    peer->family = known->address.family;
+    name_index_put(&peers->by_name, peers->by_slot, slot);
     return true;
 }
 
@@ -158,13 +165,9 @@ void peers_remove(struct peers *peers, uint32_t slot) {
     if (rotation != NULL) {
         rotation_remove(rotation, slot);
     }
-    /* The name may stand in a newer slot already: then the entry is that one's. */
-    const uint32_t *found = map_find(&peers->by_name, peer->name_hash);
-    if (found != NULL && *found == slot) {
-        map_remove(&peers->by_name, peer->name_hash);
-    }
+    name_index_remove(&peers->by_name, peers->by_slot, slot);
+    pending_drop(&peers->pendings, slot, UINT8_MAX);
     peer->is_used = false;
-    peer->pending = 0;
 }
 
 struct peer *peers_at(const struct peers *peers, uint32_t slot) {
@@ -175,22 +178,58 @@ struct peer *peers_at(const struct peers *peers, uint32_t slot) {
 }
 
 struct peer *peers_find(const struct peers *peers, uint64_t name_hash) {
-    const uint32_t *slot = map_find(&peers->by_name, name_hash);
-    return slot != NULL ? peers_at(peers, *slot) : NULL;
+    return peers_at(peers, name_index_find(&peers->by_name, peers->by_slot, name_hash));
 }
 
 uint32_t peers_slot(const struct peers *peers, const struct peer *peer) {
     return (uint32_t)(peer - peers->by_slot);
 }
 
+struct henge_address peer_address(const struct peer *peer) {
+    struct henge_address address = {.port = peer->port, .family = peer->family};
+    memcpy(address.bytes, peer->address, sizeof address.bytes);
+    return address;
+}
+
+bool peer_is_at(const struct peer *peer, const struct henge_address *address) {
+    return peer->port == address->port && peer->family == address->family &&
+           memcmp(peer->address, address->bytes, sizeof peer->address) == 0;
+}
+
+static bool is_candidate(const struct peers *peers, uint32_t slot, uint32_t except) {
+    return slot != except && peers->by_slot[slot].status == HENGE_ALIVE;
+}
+
+static bool is_among(const uint32_t *slots, uint32_t count, uint32_t slot) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (slots[i] == slot) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Draws until enough distinct candidates are found; how many were, when the draws are used up. */
+static uint32_t draw(const struct peers *peers, struct random *random, uint32_t except,
+                     uint32_t *slots_out, uint32_t want) {
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < want * SAMPLE_DRAWS && found < want; i++) {
+        uint32_t slot = peers->probed.slots[random_below(random, peers->probed.count)];
+        if (is_candidate(peers, slot, except) && !is_among(slots_out, found, slot)) {
+            slots_out[found++] = slot;
+        }
+    }
+    return found;
+}
+
 /* Reservoir sampling (Vitter 1985, algorithm R): one pass, so the only candidate is never missed.
  */
-uint32_t peers_sample_alive(const struct peers *peers, struct random *random, uint32_t except,
-                            uint32_t *slots_out, uint32_t want) {
+static uint32_t walk(const struct peers *peers, struct random *random, uint32_t except,
+                     uint32_t *slots_out, uint32_t want) {
     uint32_t seen = 0;
     for (uint32_t place = 0; place < peers->probed.count; place++) {
         uint32_t slot = peers->probed.slots[place];
-        if (slot == except || peers->by_slot[slot].status != HENGE_ALIVE) {
+        if (!is_candidate(peers, slot, except)) {
             continue;
         }
         uint64_t chosen = seen < want ? seen : random_below(random, (uint64_t)seen + 1);
@@ -202,18 +241,11 @@ uint32_t peers_sample_alive(const struct peers *peers, struct random *random, ui
     return seen < want ? seen : want;
 }
 
-void peers_pending_add(struct peers *peers, struct peer *peer, uint8_t pending) {
-    peer->pending |= pending;
-    if (peer->is_listed) {
-        return;
+uint32_t peers_sample_alive(const struct peers *peers, struct random *random, uint32_t except,
+                            uint32_t *slots_out, uint32_t want) {
+    if (peers->probed.count >= SAMPLE_DRAWN_FROM &&
+        draw(peers, random, except, slots_out, want) == want) {
+        return want;
     }
-    ASSERT(peers->pending_count < peers->capacity);
-    peer->is_listed = true;
-    peers->pending_slots[peers->pending_count++] = peers_slot(peers, peer);
-}
-
-void peers_pending_drop(struct peers *peers, uint8_t pending) {
-    for (uint32_t i = 0; i < peers->pending_count; i++) {
-        peers->by_slot[peers->pending_slots[i]].pending &= (uint8_t)~pending;
-    }
+    return walk(peers, random, except, slots_out, want);
 }

@@ -1,51 +1,53 @@
 /* membership/detector/peers.h - the detector's own compact list of peers: by slot, by name hash,
  * and in the two round-robin orders that probing follows (probed: ALIVE and SUSPECT; dead: DEAD).
  *
- * Owned by the detector thread; fed by gossip through detector_peer_set. Memory grows by doubling
- * up to slots 0..peers_max, never per packet. */
+ * Owned by the detector thread; fed by gossip through detector_peer_set. It is small on purpose:
+ * 48 bytes and 5 of indices per peer, since ten thousand nodes in one simulation hold 10^8 of them.
+ * Memory grows by an eighth at a time up to slots 0..peers_max, never per packet. */
 #ifndef MEMBERSHIP_DETECTOR_PEERS_H
 #define MEMBERSHIP_DETECTOR_PEERS_H
 
-#include "core/base/map.h"
 #include "core/base/memory.h"
 #include "core/base/random.h"
 #include "membership/detector/detector.h"
+#include "membership/detector/name_index.h"
+#include "membership/detector/pending.h"
 #include "membership/detector/rotation.h"
 #include "membership/detector/rtt.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Reports about a peer that the observer had no room for. */
-enum { PENDING_FAILED = 1, PENDING_ALIVE = 2, PENDING_NOT_ME = 4 };
+/* Slots are 16 bits wide, and the last one says "none"; henge/config.h allows 65534 members. */
+enum { PEER_SLOTS_MAX = 65535 };
 
-/* 72 bytes, with its places in the arrays below and in the map about 110 per peer. */
 struct peer {
     uint64_t name_hash;
     uint64_t generation;
-    uint64_t alive_generation; /* the news of PENDING_ALIVE */
-    uint32_t alive_version;
     uint32_t version;
-    struct henge_address address;
+    uint8_t address[16]; /* peer_address puts it together */
+    uint16_t port;
+    uint16_t place; /* in its rotation */
     struct rtt rtt;
+    uint8_t family;
     uint8_t status;
-    uint8_t pending;
-    bool is_listed; /* in the list of pending slots */
     bool is_used;
 };
 
+_Static_assert(sizeof(struct peer) == 48, "the memory of a simulation hangs on it");
+
 struct peers {
     struct peer *by_slot;
-    uint32_t *indices;       /* one block: places, probed.slots, dead.slots, pending */
-    uint32_t *pending_slots; /* those with pending != 0, each once */
-    uint32_t pending_count;
     uint32_t capacity; /* slots there is memory for */
     uint32_t capacity_max;
+    uint32_t dead_capacity;
     struct rotation probed, dead;
-    struct map by_name;
+    struct name_index by_name;
+    struct pendings pendings; /* reports that the observer had no room for */
     struct memory *memory;
 };
 
-bool peers_init(struct peers *peers, struct memory *memory, uint32_t peers_max);
+void peers_init(struct peers *peers, struct memory *memory, struct random *random,
+                uint32_t peers_max);
 void peers_deinit(struct peers *peers);
 
 /* False: no such slot, or no memory; the slot is as it was, or empty if it had another name. */
@@ -60,14 +62,12 @@ struct peer *peers_at(const struct peers *peers, uint32_t slot);
 struct peer *peers_find(const struct peers *peers, uint64_t name_hash);
 uint32_t peers_slot(const struct peers *peers, const struct peer *peer);
 
+struct henge_address peer_address(const struct peer *peer);
+bool peer_is_at(const struct peer *peer, const struct henge_address *address);
+
 /* Up to `want` distinct ALIVE peers other than `except`, each set equally likely; fewer only if
- * there are no more. O(number of peers), once per probe at most. */
+ * there are no more. O(want) expected while most are ALIVE, O(number of peers) at worst. */
 uint32_t peers_sample_alive(const struct peers *peers, struct random *random, uint32_t except,
                             uint32_t *slots_out, uint32_t want);
-
-/* Marks a report as refused. */
-void peers_pending_add(struct peers *peers, struct peer *peer, uint8_t pending);
-/* Takes it back, from all peers. */
-void peers_pending_drop(struct peers *peers, uint8_t pending);
 
 #endif

@@ -154,7 +154,8 @@ static void ask_helpers(struct detector *detector, struct probe *probe, struct o
                             .held = *held,
                             .remaining_us =
                                 remaining_us > UINT32_MAX ? UINT32_MAX : (uint32_t)remaining_us}};
-        if (detector_send(detector, outbox, &helper->address, helper->generation, MESSAGE_PING_REQ,
+        struct henge_address address = peer_address(helper);
+        if (detector_send(detector, outbox, &address, helper->generation, MESSAGE_PING_REQ,
                           &message)) {
             probe_helper_asked(probe, sequence, helper->name_hash);
         }
@@ -167,7 +168,7 @@ static void ask_by_stream(struct detector *detector, struct probe *probe, struct
     uint32_t sequence = detector_next_sequence(detector);
     struct probe_message ping = detector_ping(detector, peer, sequence, held);
     struct packet_target target = {
-        .address = peer->address, .generation = peer->generation, .lane = LANE_DETECTOR};
+        .address = peer_address(peer), .generation = peer->generation, .lane = LANE_DETECTOR};
     if (streams_request(&detector->streams, outbox, &target, &ping)) {
         probe_stream_asked(probe, sequence);
     }

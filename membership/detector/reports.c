@@ -4,9 +4,15 @@
 #include "core/base/clock.h"
 #include "core/base/mutant.h"
 
-static void refused(struct detector *detector, struct peer *peer, uint8_t pending) {
-    peers_pending_add(&detector->peers, peer, pending);
+/* NULL when there is no room to remember it. */
+static struct pending *refused(struct detector *detector, const struct peer *peer, uint8_t report) {
+    struct peers *peers = &detector->peers;
+    struct pending *pending = pending_add(&peers->pendings, peers_slot(peers, peer), report);
     detector->retell_ns = detector->now_ns + detector_retry_ns(detector);
+    if (pending == NULL) {
+        detector->counters.reports_dropped++;
+    }
+    return pending;
 }
 
 static bool tell_failed(struct detector *detector, const struct peer *peer) {
@@ -30,29 +36,33 @@ static bool tell_not_me(struct detector *detector, const struct peer *peer) {
 
 void report_failed(struct detector *detector, struct peer *peer) {
     if (!MUTANT(CRASH_UNSEEN) && !tell_failed(detector, peer)) {
-        refused(detector, peer, PENDING_FAILED);
+        (void)refused(detector, peer, PENDING_FAILED);
     }
 }
 
 void report_alive(struct detector *detector, struct peer *peer, uint64_t generation,
                   uint32_t version) {
     /* The word that waits may be the newer one already. */
-    if ((peer->pending & PENDING_ALIVE) != 0 &&
-        (peer->alive_generation > generation ||
-         (peer->alive_generation == generation && peer->alive_version >= version))) {
+    uint32_t slot = peers_slot(&detector->peers, peer);
+    struct pending *pending = pending_find(&detector->peers.pendings, slot);
+    if (pending != NULL && (pending->reports & PENDING_ALIVE) != 0 &&
+        (pending->alive_generation > generation ||
+         (pending->alive_generation == generation && pending->alive_version >= version))) {
         return;
     }
-    peer->pending &= (uint8_t)~PENDING_ALIVE;
+    pending_drop(&detector->peers.pendings, slot, PENDING_ALIVE);
     if (!tell_alive(detector, peer, generation, version)) {
-        peer->alive_generation = generation;
-        peer->alive_version = version;
-        refused(detector, peer, PENDING_ALIVE);
+        pending = refused(detector, peer, PENDING_ALIVE);
+        if (pending != NULL) {
+            pending->alive_generation = generation;
+            pending->alive_version = version;
+        }
     }
 }
 
 void report_not_me(struct detector *detector, struct peer *peer) {
     if (!tell_not_me(detector, peer)) {
-        refused(detector, peer, PENDING_NOT_ME);
+        (void)refused(detector, peer, PENDING_NOT_ME);
     }
 }
 
@@ -94,38 +104,34 @@ void report_outcome(struct detector *detector, bool has_failed) {
 }
 
 /* Good news first: an accusation that waits behind its own refutation would be a pity. */
-static void retell_peer(struct detector *detector, struct peer *peer) {
-    if ((peer->pending & PENDING_ALIVE) != 0 &&
-        tell_alive(detector, peer, peer->alive_generation, peer->alive_version)) {
-        peer->pending &= (uint8_t)~PENDING_ALIVE;
+static void retell(struct detector *detector, struct pending *pending) {
+    const struct peer *peer = peers_at(&detector->peers, pending->slot);
+    if ((pending->reports & PENDING_ALIVE) != 0 &&
+        tell_alive(detector, peer, pending->alive_generation, pending->alive_version)) {
+        pending->reports &= (uint8_t)~PENDING_ALIVE;
     }
-    if ((peer->pending & PENDING_NOT_ME) != 0 && tell_not_me(detector, peer)) {
-        peer->pending &= (uint8_t)~PENDING_NOT_ME;
+    if ((pending->reports & PENDING_NOT_ME) != 0 && tell_not_me(detector, peer)) {
+        pending->reports &= (uint8_t)~PENDING_NOT_ME;
     }
-    if ((peer->pending & PENDING_FAILED) != 0 && tell_failed(detector, peer)) {
-        peer->pending &= (uint8_t)~PENDING_FAILED;
+    if ((pending->reports & PENDING_FAILED) != 0 && tell_failed(detector, peer)) {
+        pending->reports &= (uint8_t)~PENDING_FAILED;
     }
 }
 
 void reports_retell(struct detector *detector) {
-    struct peers *peers = &detector->peers;
+    struct pendings *pendings = &detector->peers.pendings;
     if (detector->is_version_pending) {
         report_version(detector);
     }
     if (detector->is_probes_pending) {
         report_probes(detector);
     }
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < peers->pending_count; i++) {
-        uint32_t slot = peers->pending_slots[i];
-        struct peer *peer = &peers->by_slot[slot];
-        retell_peer(detector, peer);
-        peer->is_listed = peer->pending != 0;
-        if (peer->is_listed) {
-            peers->pending_slots[kept++] = slot;
+    for (uint32_t i = 0; i < pendings->count; i++) {
+        if (pendings->table[i].reports != 0) {
+            retell(detector, &pendings->table[i]);
         }
     }
-    peers->pending_count = kept;
-    bool is_quiet = kept == 0 && !detector->is_version_pending && !detector->is_probes_pending;
+    bool is_quiet = pending_compact(pendings) == 0 && !detector->is_version_pending &&
+                    !detector->is_probes_pending;
     detector->retell_ns = is_quiet ? TIME_NEVER : detector->now_ns + detector_retry_ns(detector);
 }

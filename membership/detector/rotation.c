@@ -3,9 +3,13 @@
 
 #include "core/base/assert.h"
 
+static uint16_t *place_of(const struct rotation *rotation, uint32_t slot) {
+    return (uint16_t *)(void *)(rotation->places + slot * rotation->stride);
+}
+
 static void put(struct rotation *rotation, uint32_t place, uint32_t slot) {
-    rotation->slots[place] = slot;
-    rotation->places[slot] = place;
+    rotation->slots[place] = (uint16_t)slot;
+    *place_of(rotation, slot) = (uint16_t)place;
 }
 
 void rotation_insert(struct rotation *rotation, struct random *random, uint32_t slot) {
@@ -25,7 +29,7 @@ void rotation_insert(struct rotation *rotation, struct random *random, uint32_t 
 }
 
 void rotation_remove(struct rotation *rotation, uint32_t slot) {
-    uint32_t hole = rotation->places[slot];
+    uint32_t hole = *place_of(rotation, slot);
     ASSERT(hole < rotation->count && rotation->slots[hole] == slot);
     if (hole < rotation->cursor) {
         uint32_t border = --rotation->cursor;
@@ -38,16 +42,23 @@ void rotation_remove(struct rotation *rotation, uint32_t slot) {
     }
 }
 
+/* Fisher and Yates. */
+static void shuffle(struct rotation *rotation, struct random *random) {
+    for (uint32_t left = rotation->count; left > 0; left--) {
+        uint32_t place = (uint32_t)random_below(random, left);
+        uint32_t slot = rotation->slots[place];
+        put(rotation, place, rotation->slots[left - 1]);
+        put(rotation, left - 1, slot);
+    }
+}
+
 uint32_t rotation_next(struct rotation *rotation, struct random *random) {
     if (rotation->count == 0) {
         return ROTATION_NONE;
     }
     if (rotation->cursor >= rotation->count) {
         rotation->cursor = 0;
-        random_shuffle_u32(random, rotation->slots, rotation->count);
-        for (uint32_t place = 0; place < rotation->count; place++) {
-            rotation->places[rotation->slots[place]] = place;
-        }
+        shuffle(rotation, random);
     }
     return rotation->slots[rotation->cursor++];
 }

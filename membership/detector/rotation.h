@@ -7,19 +7,22 @@
  * one slot lie at most 2N-2 others. A new slot takes a random place and a slot leaves in O(1);
  * neither moves another across the cursor, so nobody's turn is lost or given twice.
  *
- * The arrays are lent by the owner (peers.c): `slots` has room for every slot, `places` tells by
- * slot where it stands. */
+ * The memory is lent by the owner (peers.c): `slots` has room for all that are put in; where a slot
+ * stands is kept in a uint16_t of the owner's own things, `stride` bytes from one slot to the next.
+ * Slots are below 65535. */
 #ifndef MEMBERSHIP_DETECTOR_ROTATION_H
 #define MEMBERSHIP_DETECTOR_ROTATION_H
 
 #include "core/base/random.h"
+#include <stddef.h>
 #include <stdint.h>
 
 #define ROTATION_NONE UINT32_MAX
 
 struct rotation {
-    uint32_t *slots;
-    uint32_t *places;
+    uint16_t *slots;
+    unsigned char *places; /* of slot 0 */
+    size_t stride;
     uint32_t count;
     uint32_t cursor;
 };
