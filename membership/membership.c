@@ -72,6 +72,7 @@ struct membership *membership_create(const struct membership_settings *settings,
     departure_init(&membership->departure);
     contact_init(&membership->contact);
     membership->replies = token_bucket_of(REPLY_PACKETS_PER_S, REPLY_PACKETS_BURST);
+    standing_init(&membership->standing, settings->self.ring_state);
     if (!ok || !make_self(membership, &settings->self)) {
         membership_destroy(membership);
         return NULL;
@@ -289,6 +290,7 @@ void membership_step(struct membership *membership, uint64_t now_ns, uint64_t ho
     }
     forget_the_dead(membership);
     expire_tombstones(membership);
+    standing_step(membership);
     self_step(membership, outbox);
     join_step(membership, outbox);
     leave_step(membership, outbox);
@@ -309,6 +311,7 @@ uint64_t membership_deadline(const struct membership *membership) {
         membership->forget_ns,
         tombstones_deadline(&membership->tombstones),
         scripts_deadline(&membership->scripts),
+        standing_deadline(membership),
         self_deadline(membership),
         join_deadline(membership),
         leave_deadline(membership),

@@ -34,6 +34,7 @@ struct membership_settings {
     uint32_t payload_bytes_max; /* of a datagram's message, sealing taken off */
     uint32_t members_max;
     uint64_t tombstone_ns;
+    uint64_t rejoin_hold_ns; /* standing.h; 0: none */
     uint64_t dead_shown_ns;
     /* Peers of an earlier life, contacted for ever; read by membership_create only. */
     const struct henge_address *former;
@@ -172,6 +173,14 @@ bool membership_evict(struct membership *membership, uint32_t slot, uint64_t now
  * field: check with record_fields_check before. HENGE_FULL: too large for one datagram. */
 enum henge_status membership_set_payload(struct membership *membership,
                                          const struct record_fields *fields, uint64_t now_ns);
+
+/* Where this node is to stand in the ring, until the next such call. */
+enum henge_status membership_set_ring_state(struct membership *membership,
+                                            enum henge_ring_state state, uint64_t now_ns);
+/* The detector has seen that somebody holds this node DEAD at (generation, version). It has refuted
+ * by itself; what follows for the ring is decided here. */
+void membership_declared_dead(struct membership *membership, uint64_t generation, uint32_t version,
+                              uint64_t now_ns);
 
 /* Looking. Slots run from 0 to membership_slots - 1; the own one is 0. */
 uint32_t membership_slots(const struct membership *membership);

@@ -176,6 +176,24 @@ enum henge_status membership_set_payload(struct membership *membership,
     return self_set_payload(membership, fields);
 }
 
+enum henge_status membership_set_ring_state(struct membership *membership,
+                                            enum henge_ring_state state, uint64_t now_ns) {
+    membership->now_ns = now_ns;
+    struct standing before = membership->standing;
+    standing_want(membership, (uint8_t)state);
+    enum henge_status status = self_renew_payload(membership);
+    if (status != HENGE_OK)
+        membership->standing = before;
+    return status;
+}
+
+void membership_declared_dead(struct membership *membership, uint64_t generation, uint32_t version,
+                              uint64_t now_ns) {
+    membership->now_ns = now_ns;
+    if (generation == membership->table.members[0].generation)
+        standing_declared_dead(membership, version);
+}
+
 uint32_t membership_slots(const struct membership *membership) {
     return membership->table.count;
 }

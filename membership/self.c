@@ -27,12 +27,15 @@ static struct merge_result accused(struct membership *membership, const struct l
     struct merge_result result = {.outcome = MERGE_SAME, .slot = 0};
     if (own->status == HENGE_LEFT)
         return result;
+    if (heard->status == HENGE_DEAD)
+        standing_declared_dead(membership, heard->version);
     correct(self, &source->address);
     self->retry_ns = 0;
     if (heard->version < own->version) {
         self->corrections_due = true; /* refuted already: the speaker has not heard it */
         return result;
     }
+    standing_suspected(membership);
     if (heard->generation == self->passed.generation && heard->version <= self->passed.version)
         return result;
     if (!self->is_accused || liveness_compare(heard, &self->accusation) > 0)
@@ -149,6 +152,7 @@ static struct record *record_with(struct membership *membership,
     departure_commitment(membership, generation, fields.leave_commitment);
     fields.generation = generation;
     fields.payload_version = payload_version;
+    fields.ring_state = standing_ring_state(membership);
     return record_store_get(membership->store, &fields);
 }
 
@@ -157,6 +161,7 @@ bool self_raise_generation(struct membership *membership, uint64_t heard) {
     if (!merge_is_sane(membership, heard))
         return false;
     uint64_t generation = (heard > own->generation ? heard : own->generation) + 1;
+    standing_new_generation(membership);
     struct record *record = record_with(membership, NULL, generation, 0);
     if (record == NULL)
         return false;
@@ -194,8 +199,8 @@ void self_version(struct membership *membership, uint64_t generation, uint32_t v
     gossip_own_version(membership, heard->status >= HENGE_DEAD && heard->version + 1 >= version);
 }
 
-enum henge_status self_set_payload(struct membership *membership,
-                                   const struct record_fields *fields) {
+static enum henge_status set_payload(struct membership *membership,
+                                     const struct record_fields *fields) {
     const struct member *own = self_member(membership);
     if (fields->name_bytes != strlen(own->record->name) ||
         memcmp(fields->name, own->record->name, fields->name_bytes) != 0)
@@ -219,6 +224,25 @@ enum henge_status self_set_payload(struct membership *membership,
     merge_self(membership, &liveness, record);
     gossip_own_news(membership);
     return HENGE_OK;
+}
+
+/* Another ring state than the present one is the owner's order; the same one leaves a hold alone.
+ */
+enum henge_status self_set_payload(struct membership *membership,
+                                   const struct record_fields *fields) {
+    struct standing before = membership->standing;
+    if (fields->ring_state != self_member(membership)->record->ring_state)
+        standing_want(membership, fields->ring_state);
+    enum henge_status status = set_payload(membership, fields);
+    if (status != HENGE_OK)
+        membership->standing = before;
+    return status;
+}
+
+enum henge_status self_renew_payload(struct membership *membership) {
+    struct record_fields fields;
+    record_fields_of(self_member(membership)->record, &fields);
+    return set_payload(membership, &fields);
 }
 
 static uint64_t adoption_time(const struct membership *membership) {
@@ -248,9 +272,7 @@ void self_step(struct membership *membership, struct outbox *outbox) {
     if (adoption_time(membership) <= membership->now_ns)
         (void)self_raise_generation(membership, self->heard_generation);
     if (self->heard_payload_version > self_member(membership)->record->payload_version) {
-        struct record_fields fields;
-        record_fields_of(self_member(membership)->record, &fields);
-        (void)self_set_payload(membership, &fields);
+        (void)self_renew_payload(membership);
     }
     if (self->is_accused && membership->observer.on_accused != NULL &&
         membership->observer.on_accused(membership->observer.context, self->accusation.generation,

@@ -35,6 +35,8 @@ bool self_raise_generation(struct membership *membership, uint64_t heard);
 void self_version(struct membership *membership, uint64_t generation, uint32_t version);
 enum henge_status self_set_payload(struct membership *membership,
                                    const struct record_fields *fields);
+/* The same content under a higher payload version, with the ring state that standing.h has. */
+enum henge_status self_renew_payload(struct membership *membership);
 void self_step(struct membership *membership, struct outbox *outbox);
 uint64_t self_deadline(const struct membership *membership);
 

@@ -14,6 +14,7 @@
 #include "membership/membership.h"
 #include "membership/script.h"
 #include "membership/self.h"
+#include "membership/standing.h"
 #include "membership/suspicion.h"
 #include "membership/sync.h"
 #include "membership/table.h"
@@ -46,6 +47,7 @@ struct membership {
     struct contact contact;
     struct self self;
     struct claim claim;
+    struct standing standing;
     struct token_bucket replies;
     struct membership_counters counters;
 };

@@ -44,6 +44,10 @@ static void heard_of(struct detector *detector, uint64_t name_hash, uint64_t gen
 }
 
 static void heard_about_self(struct detector *detector, const struct held *held) {
+    const struct detector_observer *observer = &detector->observer;
+    if ((held->flags & HELD_DEAD) != 0 && observer->on_declared_dead != NULL) {
+        observer->on_declared_dead(observer->context, detector->generation, held->version);
+    }
     if (held->flags != 0) {
         own_refute(detector, held->version);
     }

@@ -49,6 +49,8 @@ struct detector_observer {
     bool (*on_self_version)(void *context, uint64_t generation, uint32_t version);
     /* When the number of the last 8 periodic probes that failed has changed: are *we* cut off? */
     bool (*on_probes)(void *context, uint32_t failed_of_last_8);
+    /* Somebody holds this node DEAD. May be NULL, may be dropped: gossip brings the verdict too. */
+    void (*on_declared_dead)(void *context, uint64_t generation, uint32_t version);
     /* May be dropped: the next ack brings another. */
     void (*on_peer_fingerprint)(void *context, uint32_t slot, uint64_t fingerprint,
                                 uint64_t age_ns);

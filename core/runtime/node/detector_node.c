@@ -31,6 +31,10 @@ static bool on_probes(void *context, uint32_t failed_of_last_8) {
     return tell(context, ROLE_PROBES, 0, 0, failed_of_last_8);
 }
 
+static void on_declared_dead(void *context, uint64_t generation, uint32_t version) {
+    (void)tell(context, ROLE_DECLARED_DEAD, 0, generation, version);
+}
+
 static void on_peer_fingerprint(void *context, uint32_t slot, uint64_t fingerprint,
                                 uint64_t age_ns) {
     struct detector_node *node = context;
@@ -64,6 +68,7 @@ struct detector_node *detector_node_create(const struct detector_settings *setti
         .on_peer_alive = on_peer_alive,
         .on_not_me = on_not_me,
         .on_self_version = on_self_version,
+        .on_declared_dead = on_declared_dead,
         .on_probes = on_probes,
         .on_peer_fingerprint = on_peer_fingerprint,
         .on_contact = on_contact,

@@ -214,6 +214,9 @@ void gossip_node_message(struct gossip_node *node, const struct role_message *me
                                     message->as.fingerprint.fingerprint,
                                     message->as.fingerprint.time_ns, now_ns);
         break;
+    case ROLE_DECLARED_DEAD:
+        membership_declared_dead(membership, generation, version, now_ns);
+        break;
     case ROLE_PROBES:
         membership_probes(membership, version, now_ns);
         break;

@@ -62,6 +62,19 @@ static bool is_in_ring(const struct gossip_node *node, const struct member *memb
            now_ns - member->status_since_ns < node->settings.ring_removal_delay_ns;
 }
 
+/* After a cut all may come back at once, each of them JOINING for a while (standing.h). Somebody
+ * has to own the keys: where nobody is ACTIVE or DRAINING, the joining ones do. */
+static void joining_take_over(struct ring_member *members, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (members[i].ring_state != HENGE_RING_JOINING) {
+            return;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        members[i].ring_state = HENGE_RING_ACTIVE;
+    }
+}
+
 static size_t ring_members_gather(struct gossip_node *node, uint64_t now_ns) {
     size_t count = 0;
     uint32_t slots = membership_slots(node->membership);
@@ -81,6 +94,7 @@ static size_t ring_members_gather(struct gossip_node *node, uint64_t now_ns) {
             };
         }
     }
+    joining_take_over(node->ring_members, count);
     return count;
 }
 

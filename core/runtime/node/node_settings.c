@@ -31,6 +31,7 @@ void node_settings_gossip(const struct henge_config *config, uint32_t packet_ove
                 .payload_bytes_max = config->datagram_bytes - packet_overhead,
                 .members_max = config->members_max,
                 .tombstone_ns = config->tombstone_hours * UINT64_C(3600) * NS_PER_S,
+                .rejoin_hold_ns = config->ring_rejoin_hold_ms * NS_PER_MS,
                 .dead_shown_ns = config->dead_shown_s * NS_PER_S,
             },
         .ring_removal_delay_ns = config->ring_removal_delay_ms * NS_PER_MS,

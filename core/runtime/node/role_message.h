@@ -46,6 +46,7 @@ enum role_message_kind {
     ROLE_PEER_FINGERPRINT,
     ROLE_VERIFY,
     ROLE_PROBES,
+    ROLE_DECLARED_DEAD,
     ROLE_REFUSED,
 };
 

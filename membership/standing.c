@@ -1,0 +1,76 @@
+/* membership/standing.c - see standing.h. */
+#include "membership/standing.h"
+#include "membership/state.h"
+
+void standing_init(struct standing *standing, uint8_t wanted) {
+    *standing = (struct standing){.wanted = wanted, .active_ns = TIME_NEVER};
+}
+
+static bool is_held(const struct standing *standing) {
+    return standing->active_ns != TIME_NEVER;
+}
+
+uint8_t standing_ring_state(const struct membership *membership) {
+    const struct standing *standing = &membership->standing;
+    bool is_joining = is_held(standing) && standing->wanted == HENGE_RING_ACTIVE;
+    return is_joining ? HENGE_RING_JOINING : standing->wanted;
+}
+
+static void forget_old_flaps(struct standing *standing, uint64_t now_ns) {
+    uint64_t forgotten = (now_ns - standing->flapped_ns) / FLAP_FORGOTTEN_NS;
+    standing->flaps -= forgotten < standing->flaps ? (uint32_t)forgotten : standing->flaps;
+}
+
+void standing_declared_dead(struct membership *membership, uint32_t version) {
+    struct standing *standing = &membership->standing;
+    bool is_known = standing->was_dead && version <= standing->dead_version;
+    if (membership->settings.rejoin_hold_ns == 0 || is_known || !membership_can_speak(membership))
+        return;
+    standing->was_dead = true;
+    standing->dead_version = version;
+    forget_old_flaps(standing, membership->now_ns);
+    uint64_t hold_ns = membership->settings.rejoin_hold_ns;
+    for (uint32_t i = 0; i < standing->flaps && hold_ns < REJOIN_HOLD_MAX_NS; i++)
+        hold_ns *= 2;
+    standing->hold_ns = hold_ns < REJOIN_HOLD_MAX_NS ? hold_ns : REJOIN_HOLD_MAX_NS;
+    standing->flaps++;
+    standing->flapped_ns = membership->now_ns;
+    standing->active_ns = membership->now_ns + standing->hold_ns;
+    standing->is_dirty = true;
+}
+
+void standing_suspected(struct membership *membership) {
+    struct standing *standing = &membership->standing;
+    if (is_held(standing))
+        standing->active_ns = membership->now_ns + standing->hold_ns;
+}
+
+void standing_new_generation(struct membership *membership) {
+    membership->standing.was_dead = false;
+    membership->standing.active_ns = TIME_NEVER;
+}
+
+void standing_want(struct membership *membership, uint8_t wanted) {
+    membership->standing.wanted = wanted;
+    membership->standing.active_ns = TIME_NEVER; /* the operator knows better */
+}
+
+/* Retried until the record could be made. */
+void standing_step(struct membership *membership) {
+    struct standing *standing = &membership->standing;
+    if (standing->active_ns <= membership->now_ns) {
+        standing->active_ns = TIME_NEVER;
+        standing->is_dirty = true;
+    }
+    if (!standing->is_dirty || !membership_can_speak(membership))
+        return;
+    const struct record *own = membership->table.members[0].record;
+    standing->is_dirty = own->ring_state != standing_ring_state(membership) &&
+                         self_renew_payload(membership) != HENGE_OK;
+}
+
+uint64_t standing_deadline(const struct membership *membership) {
+    const struct standing *standing = &membership->standing;
+    return standing->is_dirty && membership_can_speak(membership) ? membership->now_ns + RETRY_NS
+                                                                  : standing->active_ns;
+}

@@ -1,0 +1,149 @@
+/* A place in the ring: what the owner wants, and the hold after a death that was none. */
+#include "membership/message.h"
+#include "membership/state.h"
+#include "tests/support/cluster.h"
+#include <criterion/criterion.h>
+
+static struct cluster *formed(uint64_t seed, uint32_t count) {
+    struct cluster *cluster = cluster_create(seed);
+    cluster->settings.rejoin_hold_ns = 5 * NS_PER_S;
+    cluster_form(cluster, count);
+    return cluster;
+}
+
+/* `from` tells `to` that it is held so, at its present version. */
+static void call(struct cluster *cluster, uint32_t to, uint32_t from, uint8_t status) {
+    const struct member *speaker = membership_member(cluster->nodes[from].membership, 0);
+    const struct member *member = membership_member(cluster->nodes[to].membership, 0);
+    uint8_t message[128];
+    struct bytes_writer writer = bytes_writer_of(message, sizeof message);
+    struct message_head head = {MESSAGE_GOSSIP, speaker->record->name_hash, speaker->generation};
+    struct update update = {.name_hash = member->record->name_hash,
+                            .liveness = {member->generation, member->version, status}};
+    message_head_put(&writer, &head);
+    bytes_put_u16(&writer, 1);
+    wire_update_put(&writer, &update);
+    cluster_inject(cluster, to, from, message, bytes_written(&writer));
+}
+
+static uint8_t state_at(const struct cluster *cluster, uint32_t at, uint32_t subject) {
+    return cluster_look(cluster, at, subject)->record->ring_state;
+}
+
+Test(standing, one_declared_dead_joins_the_ring_again_after_the_hold) {
+    struct cluster *cluster = formed(600, 5);
+    call(cluster, 2, 1, HENGE_DEAD);
+    cluster_run(cluster, NS_PER_S);
+    for (uint32_t i = 0; i < 5; i++) {
+        cr_assert_eq(state_at(cluster, i, 2), HENGE_RING_JOINING);
+        cr_assert_eq(cluster_look(cluster, i, 2)->status, HENGE_ALIVE);
+    }
+    cluster_run(cluster, 3900 * NS_PER_MS);
+    cr_assert_eq(state_at(cluster, 2, 2), HENGE_RING_JOINING, "not after 4.9 s");
+    cluster_run(cluster, 1100 * NS_PER_MS);
+    for (uint32_t i = 0; i < 5; i++)
+        cr_assert_eq(state_at(cluster, i, 2), HENGE_RING_ACTIVE);
+    cluster_destroy(cluster);
+}
+
+Test(standing, a_mere_suspicion_costs_no_place_but_prolongs_a_hold) {
+    struct cluster *cluster = formed(601, 5);
+    call(cluster, 2, 1, HENGE_SUSPECT);
+    cluster_run(cluster, NS_PER_S);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_ACTIVE);
+    call(cluster, 2, 1, HENGE_DEAD);
+    cluster_run(cluster, 4 * NS_PER_S);
+    call(cluster, 2, 1, HENGE_SUSPECT);
+    cluster_run(cluster, 4900 * NS_PER_MS);
+    cr_assert_eq(state_at(cluster, 2, 2), HENGE_RING_JOINING);
+    cluster_run(cluster, 200 * NS_PER_MS);
+    cr_assert_eq(state_at(cluster, 2, 2), HENGE_RING_ACTIVE);
+    cluster_destroy(cluster);
+}
+
+/* Time until it is ACTIVE again, in tenths of a second. */
+static uint64_t hold_of(struct cluster *cluster) {
+    call(cluster, 2, 1, HENGE_DEAD);
+    uint64_t tenths = 0;
+    do {
+        cluster_run(cluster, NS_PER_S / 10);
+        tenths++;
+    } while (state_at(cluster, 2, 2) == HENGE_RING_JOINING && tenths < 7000);
+    return tenths;
+}
+
+Test(standing, each_flap_doubles_the_hold_up_to_ten_minutes_and_is_forgotten) {
+    struct cluster *cluster = formed(602, 3);
+    uint64_t expected = 50;
+    for (uint32_t i = 0; i < 9; i++) {
+        uint64_t tenths = hold_of(cluster);
+        cr_assert(tenths >= expected && tenths <= expected + 1, "%lu after %u", tenths, i);
+        expected = expected * 2 < 6000 ? expected * 2 : 6000;
+    }
+    cluster_run(cluster, 9 * 600 * NS_PER_S);
+    uint64_t tenths = hold_of(cluster);
+    cr_assert(tenths >= 50 && tenths <= 51, "%lu", tenths);
+    cluster_destroy(cluster);
+}
+
+Test(standing, one_and_the_same_verdict_counts_once) {
+    struct cluster *cluster = formed(603, 4);
+    const struct member *own = membership_member(cluster->nodes[2].membership, 0);
+    uint32_t version = own->version;
+    for (uint32_t i = 0; i < 10; i++)
+        membership_declared_dead(cluster->nodes[2].membership, own->generation, version,
+                                 cluster->now_ns);
+    cr_assert_eq(cluster->nodes[2].membership->standing.flaps, 1);
+    membership_declared_dead(cluster->nodes[2].membership, own->generation - 1, version + 1,
+                             cluster->now_ns);
+    cr_assert_eq(cluster->nodes[2].membership->standing.flaps, 1, "of an older generation");
+    membership_declared_dead(cluster->nodes[2].membership, own->generation, version + 1,
+                             cluster->now_ns);
+    cr_assert_eq(cluster->nodes[2].membership->standing.flaps, 2);
+    cluster_destroy(cluster);
+}
+
+Test(standing, a_restart_is_not_held_back) {
+    struct cluster *cluster = formed(604, 4);
+    call(cluster, 2, 1, HENGE_DEAD);
+    cluster_run(cluster, NS_PER_S);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_JOINING);
+    cluster_kill(cluster, 2);
+    cluster_start(cluster, 2, 0, 5000000);
+    cluster_join(cluster, 2, 0);
+    cluster_run(cluster, NS_PER_S);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_ACTIVE);
+    cluster_destroy(cluster);
+}
+
+Test(standing, the_owner_decides_and_a_hold_keeps_to_it) {
+    struct cluster *cluster = formed(605, 4);
+    struct membership *membership = cluster->nodes[2].membership;
+    cr_assert_eq(membership_set_ring_state(membership, HENGE_RING_DRAINING, cluster->now_ns),
+                 HENGE_OK);
+    cluster_run(cluster, NS_PER_S);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_DRAINING);
+    call(cluster, 2, 1, HENGE_DEAD);
+    cluster_run(cluster, 20 * NS_PER_S);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_DRAINING, "it was about to go anyway");
+
+    cr_assert_eq(membership_set_ring_state(membership, HENGE_RING_ACTIVE, cluster->now_ns),
+                 HENGE_OK);
+    call(cluster, 2, 1, HENGE_DEAD);
+    cluster_run(cluster, NS_PER_S);
+    struct record_fields fields;
+    record_fields_of(membership_member(membership, 0)->record, &fields);
+    cr_assert_eq(fields.ring_state, HENGE_RING_JOINING);
+    fields.weight = 7;
+    cr_assert_eq(membership_set_payload(membership, &fields, cluster->now_ns), HENGE_OK);
+    cluster_run(cluster, 30 * NS_PER_S);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_ACTIVE, "a new weight was no wish to wait");
+    cr_assert_eq(cluster_look(cluster, 0, 2)->record->weight, 7);
+
+    record_fields_of(membership_member(membership, 0)->record, &fields);
+    fields.ring_state = HENGE_RING_JOINING;
+    cr_assert_eq(membership_set_payload(membership, &fields, cluster->now_ns), HENGE_OK);
+    cluster_run(cluster, 30 * NS_PER_S);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_JOINING);
+    cluster_destroy(cluster);
+}
