@@ -73,7 +73,12 @@ static void gather(struct run *run, uint64_t settled_ns, struct run_result *out)
 static void play(struct run *run, struct run_result *out) {
     const struct scenario *scenario = run->scenario;
     uint64_t end_ns = scenario->duration_ns;
-    sim_schedule(run->sim, scenario->actions, scenario->count);
+    /* What would begin after the end is not a part of the run. */
+    for (size_t i = 0; i < scenario->count; i++) {
+        if (scenario->actions[i].at_ns <= end_ns) {
+            sim_schedule(run->sim, &scenario->actions[i], 1);
+        }
+    }
     run_until(run, end_ns);
     if (run->options->is_settling && !run->is_stopped) {
         struct sim_action heal = {.kind = SIM_HEAL, .who = {0, scenario->settings.hosts, 1}};
