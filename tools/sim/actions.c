@@ -8,6 +8,8 @@
 
 /* What is asked of a node that stands still is asked again. */
 #define ORDER_RETRY_NS (100 * NS_PER_MS)
+/* Until a name leads to a new address at everybody: as often as henged resolves its seeds. */
+#define RESOLVE_NS (60 * NS_PER_S)
 
 bool hosts_have(const struct sim_hosts *hosts, uint32_t host) {
     uint32_t step = hosts->step > 0 ? hosts->step : 1;
@@ -44,14 +46,6 @@ static void set_metadata(struct host *host, uint64_t now_ns) {
     }
 }
 
-static void join(struct host *host, int64_t through, uint64_t now_ns) {
-    struct sim *sim = host->sim;
-    if (through >= 0 && through < sim->settings.hosts && through != host->number) {
-        struct henge_address seed = host_place_address(sim->hosts[through].place);
-        membership_join(host->gossip->membership, &seed, 1, now_ns);
-    }
-}
-
 static void evict(struct host *host, int64_t whom, uint64_t now_ns) {
     struct sim *sim = host->sim;
     struct membership *membership = host->gossip->membership;
@@ -81,7 +75,7 @@ void action_order(struct host *host, const struct ordered *ordered) {
         membership_leave(host->gossip->membership, now_ns, now_ns + SIM_LEAVE_NS);
         break;
     case SIM_JOIN:
-        join(host, ordered->action.amount, now_ns);
+        host_join(host, ordered->action.amount, now_ns);
         break;
     case SIM_METADATA:
         set_metadata(host, now_ns);
@@ -107,6 +101,7 @@ void action_restart(struct host *host, const struct ordered *ordered) {
     }
     if (action->flag & SIM_RESTART_OTHER_ADDRESS) {
         host_move(host);
+        sim_push(host->sim, host->sim->now_ns + RESOLVE_NS, EVENT_RESOLVED, host->number, NULL);
     }
     host_boot(host, action->amount);
 }

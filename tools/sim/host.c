@@ -229,12 +229,31 @@ void host_boot(struct host *host, int64_t join_through) {
     host->booted_ns = sim->now_ns;
     host->boots++;
     trace_boot(host, false);
-    if (join_through >= 0 && join_through < sim->settings.hosts && join_through != host->number) {
-        struct henge_address seed = host_place_address(sim->hosts[join_through].place);
-        host->gossip->now_ns = now_ns;
+    host->seed_host = SIM_NOBODY;
+    host->gossip->now_ns = now_ns;
+    host_join(host, join_through, now_ns);
+    turn_touch(host);
+}
+
+void host_join(struct host *host, int64_t through, uint64_t now_ns) {
+    struct sim *sim = host->sim;
+    if (through >= 0 && through < sim->settings.hosts && through != host->number) {
+        struct henge_address seed = host_place_address(sim->hosts[through].place);
+        host->seed_host = (uint32_t)through;
         membership_join(host->gossip->membership, &seed, 1, now_ns);
     }
-    turn_touch(host);
+}
+
+void host_seed_moved(struct sim *sim, uint32_t moved) {
+    struct henge_address seed = host_place_address(sim->hosts[moved].place);
+    for (uint32_t number = 0; number < sim->settings.hosts; number++) {
+        struct host *host = &sim->hosts[number];
+        if (host->is_up && host->seed_host == moved) {
+            membership_seeds_set(host->gossip->membership, &seed, 1);
+            host->roles[HOST_GOSSIP].is_dirty = true;
+            turn_touch(host);
+        }
+    }
 }
 
 /* Whom it would find in its data_dir. */

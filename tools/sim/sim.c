@@ -254,6 +254,9 @@ static void happen(struct sim *sim, const struct event *event) {
     case EVENT_WAKE_DETECTOR:
         turn_wake(host, HOST_DETECTOR, event->number);
         break;
+    case EVENT_RESOLVED:
+        host_seed_moved(sim, event->host);
+        break;
     case EVENT_STREAM:
         stream_event(sim, event);
         break;

@@ -57,7 +57,8 @@ enum sim_event_kind {
     EVENT_READ,        /* a slow host has done with one packet */
     EVENT_WAKE_GOSSIP, /* a role's deadline; void unless it is the one that is armed */
     EVENT_WAKE_DETECTOR,
-    EVENT_STREAM /* item: struct stream; host: enum stream_part; void unless armed */
+    EVENT_RESOLVED, /* the name of a host that moved leads to its new address */
+    EVENT_STREAM    /* item: struct stream; host: enum stream_part; void unless armed */
 };
 
 enum host_role { HOST_GOSSIP = 0, HOST_DETECTOR, HOST_ROLES };
@@ -99,6 +100,7 @@ struct host {
     struct henge_address
         *peers_kept; /* likewise: SIM_PEERS_KEPT of room, NULL before the first end */
     uint32_t peers_kept_count;
+    uint32_t seed_host; /* known by a name, which is resolved again */
     uint64_t name_hash;
 
     /* Clocks: node time = clock_node_ns + (virtual - clock_ns) * (1 + drift). */
@@ -190,6 +192,8 @@ void *sim_grow(struct sim *sim, void *block, size_t old_bytes, size_t new_bytes)
 uint64_t sim_push(struct sim *sim, uint64_t time_ns, uint32_t kind, uint32_t host, void *item);
 
 /* host.c */
+void host_join(struct host *host, int64_t through, uint64_t now_ns);
+void host_seed_moved(struct sim *sim, uint32_t moved);
 void host_boot(struct host *host, int64_t join_through);
 void host_end(struct host *host);
 uint64_t host_node_ns(const struct host *host, uint64_t virtual_ns);

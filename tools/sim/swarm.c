@@ -66,6 +66,18 @@ static int64_t draw_amount(struct scenario *scenario, uint8_t kind) {
     }
 }
 
+/* Whom to join through: one that is not among them, else nobody could find anybody. */
+static int64_t draw_seed(struct scenario *scenario, const struct sim_hosts *who) {
+    uint32_t hosts = scenario->settings.hosts;
+    uint32_t last = who->first + (who->count - 1) * (who->step > 0 ? who->step : 1);
+    uint32_t beside = hosts - (last - who->first + 1);
+    if (beside == 0) {
+        return who->first;
+    }
+    uint32_t at = (uint32_t)random_below(&scenario->random, beside);
+    return at < who->first ? at : at + (last - who->first + 1);
+}
+
 static bool add_fault(struct scenario *scenario, uint8_t kind, uint64_t at_ns) {
     uint32_t hosts = scenario->settings.hosts;
     struct sim_action action = {.at_ns = at_ns, .kind = kind, .who = draw_hosts(scenario)};
@@ -77,7 +89,7 @@ static bool add_fault(struct scenario *scenario, uint8_t kind, uint64_t at_ns) {
         action.flag = (uint8_t)random_below(&scenario->random, 4);
         action.duration_ns =
             chance(scenario, 40) ? draw(scenario, 0, NS_PER_S) : action.duration_ns;
-        action.amount = (int64_t)random_below(&scenario->random, hosts);
+        action.amount = draw_seed(scenario, &action.who);
     } else if (kind == SIM_CUT) {
         action.other = draw_hosts(scenario);
         if (chance(scenario, 50)) { /* both ways, and half from half */
