@@ -117,9 +117,8 @@ enum henge_status own_record_set_pair(struct record_fields *fields, const char *
     if (value_bytes > HENGE_METADATA_BYTES) {
         return HENGE_FULL;
     }
-    if (strlen(value ? value : "") < HENGE_LABEL_BYTES &&
-        field_set(fields, key, value ? value : "")) {
-        return HENGE_OK;
+    if (field_set(fields, key, value_bytes < HENGE_LABEL_BYTES && value ? value : "")) {
+        return value_bytes < HENGE_LABEL_BYTES ? HENGE_OK : HENGE_INVALID;
     }
     if (value) {
         return pair_put(fields, key, key_bytes, value, value_bytes);

@@ -137,6 +137,11 @@ Test(own_record, limits_hold) {
     memset(big, 'x', sizeof(big));
     big[HENGE_METADATA_BYTES - 10] = '\0'; /* the other pairs take more than is left */
     cr_assert_eq(own_record_set_pair(&fields, "big", big), HENGE_FULL);
+    memset(big, 'z', HENGE_LABEL_BYTES);
+    big[HENGE_LABEL_BYTES] = '\0';
+    uint16_t pairs = fields.metadata_count;
+    cr_assert_eq(own_record_set_pair(&fields, "zone", big), HENGE_INVALID);
+    cr_assert_eq(fields.metadata_count, pairs, "it is no pair of that name instead");
     cr_assert_eq(own_record_set_pair(&fields, "", "x"), HENGE_INVALID);
     cr_assert_eq(own_record_set_pair(&fields, "k=", "x"), HENGE_INVALID);
     cr_assert_eq(own_record_set_pair(&fields, "k", "x\ny"), HENGE_INVALID);
