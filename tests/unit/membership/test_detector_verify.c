@@ -237,6 +237,24 @@ Test(probes, failures_of_the_last_eight_are_told_when_their_number_changes) {
     world_destroy();
 }
 
+/* Verifications are of suspects, no sample of the cluster: they say nothing about us. */
+Test(probes, verifications_do_not_count) {
+    settle(10);
+    struct world_node *node = &world.nodes[0];
+    world.nodes[9].is_crashed = true;
+    while (node->probes_told == 0) {
+        world_run(PERIOD / 10);
+    }
+    cr_assert_eq(node->probes_failed_of_8, 1);
+    for (uint32_t i = 1; i < 9; i++) {
+        verify(0, i, 0);
+    }
+    world_run(2 * LATENCY);
+    cr_assert_eq(world_counters(0).verifications_sent, 8);
+    cr_assert_eq(node->probes_failed_of_8, 1, "all eight were answered");
+    world_destroy();
+}
+
 Test(probes, number_that_was_refused_is_told_again_unless_it_went_back) {
     world_create(3, 3);
     world_run(20 * PERIOD);
