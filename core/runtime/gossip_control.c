@@ -116,8 +116,6 @@ static enum henge_status set_payload(struct gossip_role *role, struct henge_node
     record_fields_of(membership_member(node->gossip->membership, 0)->record, &fields);
     if (control->kind == CONTROL_SET_WEIGHT) {
         fields.weight = (uint16_t)control->weight;
-    } else if (control->kind == CONTROL_SET_RING_STATE) {
-        fields.ring_state = (uint8_t)control->ring_state;
     } else {
         enum henge_status status =
             own_record_set_pair(&fields, control->key, control->has_value ? control->value : NULL);
@@ -134,6 +132,15 @@ static enum henge_status set_payload(struct gossip_role *role, struct henge_node
     enum henge_status status = membership_set_payload(node->gossip->membership, &fields, now_ns);
     gossip_node_publish_members(node->gossip, now_ns);
     return status;
+}
+
+static void set_ring_state(struct gossip_role *role, struct henge_node *node, uint64_t now_ns) {
+    struct control *control = &node->control;
+    enum henge_status status = membership_set_ring_state(
+        node->gossip->membership, (enum henge_ring_state)control->ring_state, now_ns);
+    desk_touch(&role->desk, node->id);
+    gossip_node_publish_members(node->gossip, now_ns);
+    control_finish(control, status);
 }
 
 static void evict(struct gossip_role *role, struct henge_node *node, uint64_t now_ns) {
@@ -196,6 +203,9 @@ static bool control_step(struct gossip_role *role, struct henge_node *node, uint
         return join(role, node, now_ns);
     case CONTROL_LEAVE:
         return leave(role, node, now_ns);
+    case CONTROL_SET_RING_STATE:
+        set_ring_state(role, node, now_ns);
+        return true;
     case CONTROL_EVICT:
         evict(role, node, now_ns);
         return true;

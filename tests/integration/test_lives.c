@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 enum { THREE = 3, TRIES_MAX = 3000 };
 
@@ -104,5 +105,67 @@ Test(lives, an_evicted_one_is_silent_until_it_is_told_to_join) {
         cr_assert_gt(daemon_number_of(&daemons[index], "n3", "generation"), generation);
     }
     cr_assert(daemons_wait_agreement(daemons, THREE));
+    end();
+}
+
+/* Until one of the two has ended; its index. */
+static int wait_end(int first, int second, int *code_out) {
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+        for (int index = first; index <= second; index += second - first) {
+            int status;
+            if (waitpid(daemons[index].pid, &status, WNOHANG) == daemons[index].pid) {
+                daemons[index].pid = 0;
+                *code_out = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+                return index;
+            }
+        }
+        daemon_sleep_ms(20);
+    }
+    return -1;
+}
+
+Test(lives, of_two_processes_with_one_name_exactly_one_goes_on) {
+    char twin_directory[160];
+    int code = 0;
+    cr_assert(daemon_start(&daemons[0], directory, "a", NULL));
+    const char *flags[] = {"--join", daemons[0].address, NULL};
+    cr_assert(daemon_start(&daemons[1], directory, "twin", flags));
+    cr_assert(daemon_wait_info(&daemons[0], "members_alive", 2));
+    /* Its socket and log are elsewhere, under the same name. */
+    snprintf(twin_directory, sizeof(twin_directory), "%s/twin.d", directory);
+    char line[512];
+    snprintf(line, sizeof(line), "mkdir %s && cp $D/key %s/key", twin_directory, twin_directory);
+    cr_assert_eq(daemon_run(line, NULL, 0), 0);
+    daemon_spawn(&daemons[2], twin_directory, "twin", flags, NULL);
+    int ended = wait_end(1, 2, &code);
+    cr_assert_neq(ended, -1, "both live on");
+    cr_assert_eq(code, 1);
+    snprintf(line, sizeof(line), "grep -q 'name conflict' %s/twin.log",
+             ended == 1 ? directory : twin_directory);
+    cr_assert_eq(daemon_run(line, NULL, 0), 0, "it says why");
+    const struct daemon *winner = &daemons[ended == 1 ? 2 : 1];
+    daemon_sleep_ms(3000); /* longer than a suspicion takes */
+    cr_assert_eq(waitpid(winner->pid, NULL, WNOHANG), 0, "the other goes on");
+    cr_assert_str_eq(daemon_status_of(&daemons[0], "twin"), "ALIVE");
+    cr_assert_str_eq(daemon_text_of(&daemons[0], "twin", "address"),
+                     daemon_info_text(winner, "address"));
+    cr_assert_eq(daemon_info(&daemons[0], "members_alive"), 2);
+    end();
+}
+
+Test(lives, each_profile_finds_a_crash) {
+    static const char *const profiles[] = {"lifeguard", "classic"};
+    for (int index = 0; index < 2; index++) {
+        const char *flags[] = {"--profile", profiles[index], NULL};
+        cr_assert(daemons_cluster(daemons, THREE, directory, flags));
+        cr_assert_str_eq(daemon_info_text(&daemons[1], "profile"), profiles[index]);
+        daemon_stop(&daemons[2], SIGKILL);
+        cr_assert(daemon_wait_status(&daemons[0], "n3", "DEAD"));
+        cr_assert(daemon_wait_status(&daemons[1], "n3", "DEAD"));
+        cr_assert(daemons_wait_agreement(daemons, THREE));
+        cr_assert_eq(daemon_stop(&daemons[1], SIGTERM), 0);
+        cr_assert(daemon_wait_status(&daemons[0], "n2", "LEFT"));
+        daemon_stop(&daemons[0], SIGKILL);
+    }
     end();
 }
