@@ -184,8 +184,11 @@ void here_receive(struct membership *membership, struct delivery *delivery) {
     }
     delivery_trailing(membership, delivery);
     struct claim *claim = &membership->claim;
-    if (update.name_hash != membership->name_hash)
+    if (update.name_hash != membership->name_hash) {
+        if (hearsay_is_answer(membership, &here, &update, delivery))
+            (void)hear(membership, &update, &fields, MERGE_GOSSIP, delivery);
         return;
+    }
     const struct henge_address *address = &delivery->source->address;
     if (!claim->is_asking || here.nonce != claim->nonce ||
         memcmp(address, &claim->address, sizeof *address) != 0)

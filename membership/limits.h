@@ -46,6 +46,8 @@ enum {
     LEAVE_ACKS_WANTED = 3,
     LEAVE_ACKS_MAX = 16,
     FORMER_ADDRESSES_MAX = 64,
+    NOTICES_PER_S = 20,
+    NOTICES_BURST = 64,
     LOSER_TELLERS = 3,   /* so many of all tell one who has lost his name */
     CORRECTIONS_MAX = 8, /* peers that called this node dead and wait for its word */
 };

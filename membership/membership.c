@@ -72,6 +72,8 @@ struct membership *membership_create(const struct membership_settings *settings,
     departure_init(&membership->departure);
     contact_init(&membership->contact);
     membership->replies = token_bucket_of(REPLY_PACKETS_PER_S, REPLY_PACKETS_BURST);
+    membership->notices = token_bucket_of(NOTICES_PER_S, NOTICES_BURST);
+    hearsay_init(&membership->hearsay);
     standing_init(&membership->standing, settings->self.ring_state);
     if (!ok || !make_self(membership, &settings->self)) {
         membership_destroy(membership);
@@ -155,6 +157,25 @@ static void tell_loser(struct membership *membership, const struct merge_result 
     (void)gossip_tell(membership, &held, &result->loser, outbox);
 }
 
+/* A peer's table holds one alive who is dead here, in the same life: before the two can be merged
+ * he has to know, and to raise his version. Never an answer to such a notice: it comes by SYNC
+ * only. */
+static void tell_buried(struct membership *membership, const struct update *heard,
+                        const struct record_fields *fields, struct outbox *outbox) {
+    uint32_t slot = table_find(&membership->table, heard->name_hash);
+    const struct tombstone *stone = tombstones_find(&membership->tombstones, heard->name_hash);
+    struct update verdict = {.name_hash = heard->name_hash};
+    if (slot != NO_SLOT)
+        verdict = merge_update_of(membership, slot, false);
+    else if (stone != NULL)
+        verdict = tombstone_update(stone);
+    if (heard->liveness.status >= HENGE_DEAD || verdict.liveness.status != HENGE_DEAD ||
+        verdict.liveness.generation != heard->liveness.generation ||
+        !token_bucket_take(&membership->notices, membership->now_ns))
+        return;
+    (void)gossip_tell(membership, &verdict, &fields->address, outbox);
+}
+
 struct merge_result hear(struct membership *membership, const struct update *update,
                          const struct record_fields *fields, enum merge_origin origin,
                          const struct delivery *delivery) {
@@ -165,11 +186,15 @@ struct merge_result hear(struct membership *membership, const struct update *upd
         counters->updates_received++;
     if (update->name_hash == membership->name_hash)
         return self_hear(membership, update, fields, delivery->source);
+    if (origin == MERGE_SYNC && hearsay_holds_back(membership, update, fields, delivery))
+        return (struct merge_result){.outcome = MERGE_SAME, .slot = NO_SLOT};
     membership->change_origin = CHANGE_HEARSAY;
     struct merge_result result =
         merge_update(membership, update, fields, origin, delivery->head.source_name_hash);
     if (result.is_replaced)
         tell_loser(membership, &result, delivery->outbox);
+    if (origin == MERGE_SYNC && result.outcome == MERGE_BEHIND && fields != NULL)
+        tell_buried(membership, update, fields, delivery->outbox);
     if (result.outcome != MERGE_NEWS)
         return result;
     counters->updates_news++;
@@ -296,6 +321,7 @@ void membership_step(struct membership *membership, uint64_t now_ns, uint64_t ho
     leave_step(membership, outbox);
     departure_step(membership, outbox);
     claim_step(membership, outbox);
+    hearsay_step(membership, outbox);
     if (!is_gone) {
         sync_step(membership, outbox);
         contact_step(membership, outbox);
@@ -317,6 +343,7 @@ uint64_t membership_deadline(const struct membership *membership) {
         leave_deadline(membership),
         membership->departure.tell_ns,
         claim_deadline(membership),
+        membership->hearsay.next_ns,
         gossip_deadline(membership),
         freeze_deadline(membership),
         verify_deadline(membership),

@@ -205,7 +205,8 @@ struct membership_counters {
     uint64_t accusations, verdicts, verifications;
     uint64_t updates_sent, updates_received, updates_news, updates_refused;
     uint64_t syncs_started, records_received;
-    uint64_t conflicts;                 /* of names: this node's, and others' that were seen */
+    uint64_t conflicts;     /* of names: this node's, and others' that were seen */
+    uint64_t hearsay_asked; /* members that a stranger told of, to be asked themselves */
     uint64_t evictions, leaves_refused; /* ordered here; without the owner's proof */
     uint32_t alive, suspect, dead, left;
     uint32_t agreement_permille;

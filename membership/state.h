@@ -9,6 +9,7 @@
 #include "membership/departure.h"
 #include "membership/freeze.h"
 #include "membership/gossip.h"
+#include "membership/hearsay.h"
 #include "membership/join.h"
 #include "membership/leave.h"
 #include "membership/membership.h"
@@ -47,8 +48,10 @@ struct membership {
     struct contact contact;
     struct self self;
     struct claim claim;
+    struct hearsay hearsay;
     struct standing standing;
     struct token_bucket replies;
+    struct token_bucket notices; /* "you are held dead", to those whom others hold alive */
     struct membership_counters counters;
 };
 
