@@ -68,7 +68,7 @@ HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_stats_get(const struct hen
                                                                 struct henge_stats *stats_out);
 
 /* The same as Prometheus text (exposition format 0.0.4, names henge_*) with a NUL into the caller's
- * buffer; *bytes_out is the length without the NUL. HENGE_FULL if it does not fit (8 KiB do).
+ * buffer; *bytes_out is the length without the NUL. HENGE_FULL if it does not fit (16 KiB do).
  * Any thread. [non-blocking] */
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
 henge_stats_prometheus(const struct henge_node *node, char *text_out, size_t text_bytes,
