@@ -199,6 +199,8 @@ uint64_t membership_suspicion_min_ns(const struct membership *membership);
 
 /* A forgotten slot may be used again: no view refers to it any more. */
 void membership_slot_free(struct membership *membership, uint32_t slot);
+/* All forgotten slots, for an owner without views. O(slots). */
+void membership_slots_free(struct membership *membership);
 
 struct membership_counters {
     uint64_t malformed, misdirected, unknown_type;

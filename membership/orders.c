@@ -227,6 +227,11 @@ void membership_slot_free(struct membership *membership, uint32_t slot) {
     table_slot_free(&membership->table, slot);
 }
 
+void membership_slots_free(struct membership *membership) {
+    for (uint32_t slot = 1; slot < membership->table.count; slot++)
+        table_slot_free(&membership->table, slot);
+}
+
 void membership_counters_get(const struct membership *membership, struct membership_counters *out) {
     const struct table *table = &membership->table;
     *out = membership->counters;

@@ -10,7 +10,7 @@
  * differently then never agree on a fingerprint. */
 static const uint64_t RING_ALGORITHM = 1;
 
-static uint64_t member_hash(const struct ring_member *member) {
+uint64_t ring_member_hash(const struct ring_member *member) {
     uint64_t hash = hash64_text(member->name);
     hash = hash64_pair(hash, hash64_text(member->zone));
     hash = hash64_pair(hash, hash64_text(member->region));
@@ -23,8 +23,13 @@ uint64_t ring_fingerprint_of(const struct ring_parameters *parameters,
                              const struct ring_member *members, size_t count) {
     uint64_t sum = 0;
     for (size_t i = 0; i < count; i++) {
-        sum += member_hash(&members[i]);
+        sum += ring_member_hash(&members[i]);
     }
+    return ring_fingerprint_of_sum(parameters, sum, count);
+}
+
+uint64_t ring_fingerprint_of_sum(const struct ring_parameters *parameters, uint64_t sum,
+                                 size_t count) {
     const uint64_t salt_hash = hash64(parameters->salt, sizeof(parameters->salt));
     return hash64_pair(hash64_pair(RING_ALGORITHM, salt_hash), hash64_pair(sum, count));
 }

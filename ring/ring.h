@@ -45,5 +45,9 @@ void ring_destroy(struct memory *memory, struct henge_ring *ring);
  * (name, vnodes, weight, zone, region, role, ring state) and of the parameters. */
 uint64_t ring_fingerprint_of(const struct ring_parameters *parameters,
                              const struct ring_member *members, size_t count);
+/* The same by parts, for who has no array of them: the sum of all members' hashes, and how many. */
+uint64_t ring_member_hash(const struct ring_member *member);
+uint64_t ring_fingerprint_of_sum(const struct ring_parameters *parameters, uint64_t sum,
+                                 size_t count);
 
 #endif

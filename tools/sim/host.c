@@ -219,7 +219,8 @@ void host_boot(struct host *host, int64_t join_through) {
     for (uint32_t role = 0; role < HOST_ROLES; role++) {
         host->roles[role] = (struct role){.deadline_ns = TIME_NEVER, .is_dirty = true};
     }
-    bool done = overlay_init(&host->overlay, &sim->nodes_memory, config.members_max);
+    bool done = overlay_init(&host->overlay, &sim->nodes_memory,
+                             sim->settings.builds_views ? config.members_max : 0);
     ASSERT(done);
     gossip_create(host, &config, now_ns);
     detector_create_for(host, &config, now_ns);

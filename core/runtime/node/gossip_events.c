@@ -63,7 +63,7 @@ void gossip_node_event_topology(struct gossip_node *node, uint64_t old_version) 
     struct henge_event *event = event_next(node, HENGE_TOPOLOGY_CHANGED);
     event->ring_version_old = old_version;
     event->ring_version_new = node->ring_version;
-    event->ring_fingerprint = henge_ring_fingerprint(node->ring->ring);
+    event->ring_fingerprint = node->ring_fingerprint;
 }
 
 void gossip_node_event_partitioned(struct gossip_node *node, bool begins) {

@@ -99,18 +99,20 @@ static void on_partitioned(void *context, bool begins) {
 
 static bool arrays_create(struct gossip_node *node) {
     size_t slots = node->settings.membership.members_max;
-    node->ring_members =
-        memory_alloc_array(node->memory, slots, sizeof(*node->ring_members), HENGE_MEMORY_RING);
-    node->slots_waiting =
-        memory_alloc_array(node->memory, slots, sizeof(*node->slots_waiting), HENGE_MEMORY_MEMBER);
+    if (!node->settings.is_unread) {
+        node->ring_members =
+            memory_alloc_array(node->memory, slots, sizeof(*node->ring_members), HENGE_MEMORY_RING);
+        node->slots_waiting = memory_alloc_array(node->memory, slots, sizeof(*node->slots_waiting),
+                                                 HENGE_MEMORY_MEMBER);
+    }
     node->peer_dirty =
         memory_alloc_array(node->memory, slots, sizeof(*node->peer_dirty), HENGE_MEMORY_MEMBER);
     node->dirty_slots =
         memory_alloc_array(node->memory, slots, sizeof(*node->dirty_slots), HENGE_MEMORY_MEMBER);
     node->events = memory_alloc_array(node->memory, GOSSIP_NODE_EVENTS_PENDING,
                                       sizeof(*node->events), HENGE_MEMORY_EVENT);
-    return node->ring_members && node->slots_waiting && node->peer_dirty && node->dirty_slots &&
-           node->events;
+    bool has_read = node->settings.is_unread || (node->ring_members && node->slots_waiting);
+    return has_read && node->peer_dirty && node->dirty_slots && node->events;
 }
 
 struct gossip_node *gossip_node_create(const struct gossip_node_settings *settings,
@@ -238,7 +240,7 @@ static void count(struct gossip_node *node) {
     membership_counters_get(node->membership, &in);
     counter_set(&out->view_number, node->view_number);
     counter_set(&out->ring_version, node->ring_version);
-    counter_set(&out->ring_fingerprint, henge_ring_fingerprint(node->ring->ring));
+    counter_set(&out->ring_fingerprint, node->ring_fingerprint);
     counter_set(&out->view_fingerprint, membership_fingerprint(node->membership));
     counter_set(&out->generation, self->generation);
     counter_set(&out->version, self->version);

@@ -72,6 +72,8 @@ struct gossip_node {
     uint64_t removal_ns; /* when the next DEAD member leaves the ring, TIME_NEVER = none */
     uint64_t view_number;
     uint64_t ring_version;
+    uint64_t ring_fingerprint;
+    bool has_forgotten; /* with is_unread: forgotten slots wait for the end of the call only */
     struct henge_view *retired[GOSSIP_NODE_LIVE_VIEWS_MAX]; /* not yet reclaimed, oldest first */
     uint32_t retired_count;
     struct ring_member *ring_members; /* scratch, members_max */

@@ -19,6 +19,11 @@ static void release_entry(struct epoch_entry *entry) {
 
 /* Slots whose last possible view is gone may be given to new members. */
 static void slots_free(struct gossip_node *node) {
+    if (node->has_forgotten) {
+        membership_slots_free(node->membership);
+        node->has_forgotten = false;
+        return;
+    }
     uint64_t oldest = node->retired_count > 0 ? node->retired[0]->number : node->view_number;
     uint32_t kept = 0;
     for (uint32_t index = 0; index < node->slots_waiting_count; index++) {
@@ -62,6 +67,19 @@ static bool is_in_ring(const struct gossip_node *node, const struct member *memb
            now_ns - member->status_since_ns < node->settings.ring_removal_delay_ns;
 }
 
+static struct ring_member ring_member_of(const struct record *record, uint32_t slot) {
+    return (struct ring_member){
+        .name = record->name,
+        .zone = record->zone,
+        .region = record->region,
+        .role = record->role,
+        .slot = (uint16_t)slot,
+        .vnodes = record->vnodes,
+        .weight = MUTANT(RING_OF_SLOTS) ? (uint16_t)(slot % 3) : record->weight,
+        .ring_state = record->ring_state,
+    };
+}
+
 /* After a cut all may come back at once, each of them JOINING for a while (standing.h). Somebody
  * has to own the keys: where nobody is ACTIVE or DRAINING, the joining ones do. */
 static void joining_take_over(struct ring_member *members, size_t count) {
@@ -81,21 +99,21 @@ static size_t ring_members_gather(struct gossip_node *node, uint64_t now_ns) {
     for (uint32_t slot = 0; slot < slots; slot++) {
         const struct member *member = membership_member(node->membership, slot);
         if (is_in_ring(node, member, now_ns)) {
-            const struct record *record = member->record;
-            node->ring_members[count++] = (struct ring_member){
-                .name = record->name,
-                .zone = record->zone,
-                .region = record->region,
-                .role = record->role,
-                .slot = (uint16_t)slot,
-                .vnodes = record->vnodes,
-                .weight = MUTANT(RING_OF_SLOTS) ? (uint16_t)(slot % 3) : record->weight,
-                .ring_state = record->ring_state,
-            };
+            node->ring_members[count++] = ring_member_of(member->record, slot);
         }
     }
     joining_take_over(node->ring_members, count);
     return count;
+}
+
+/* A new ring, or the number of one, has taken the place of the last. */
+static void ring_replaced(struct gossip_node *node, uint64_t fingerprint) {
+    uint64_t old_version = node->ring_version;
+    node->ring_version = old_version + 1;
+    node->ring_fingerprint = fingerprint;
+    if (old_version != 0) {
+        gossip_node_event_topology(node, old_version);
+    }
 }
 
 /* The ring of the members that are in it now; the present one if it is the same. */
@@ -105,7 +123,7 @@ static bool ring_renew(struct gossip_node *node, uint64_t now_ns) {
                                          .up_by_slot = node->overlay->up};
     memcpy(parameters.salt, node->settings.ring_salt, sizeof(parameters.salt));
     uint64_t fingerprint = ring_fingerprint_of(&parameters, node->ring_members, count);
-    if (node->ring && henge_ring_fingerprint(node->ring->ring) == fingerprint) {
+    if (node->ring && node->ring_fingerprint == fingerprint) {
         return true;
     }
     struct henge_ring *ring = NULL;
@@ -117,20 +135,47 @@ static bool ring_renew(struct gossip_node *node, uint64_t now_ns) {
         ring_destroy(node->memory, ring);
         return false;
     }
-    uint64_t old_version = node->ring_version;
     if (node->ring) {
         shared_ring_release(node->memory, node->ring);
     }
     node->ring = shared;
-    node->ring_version = parameters.version;
-    if (old_version != 0) {
-        gossip_node_event_topology(node, old_version);
-    }
+    ring_replaced(node, fingerprint);
     return true;
+}
+
+/* What the ring's fingerprint would be, without an array of members: see joining_take_over. */
+static void ring_renew_unread(struct gossip_node *node, uint64_t now_ns) {
+    uint64_t sums[2] = {0, 0}; /* as they are; with the joining ones as owners */
+    size_t count = 0;
+    bool has_owner = false;
+    uint32_t slots = membership_slots(node->membership);
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        const struct member *member = membership_member(node->membership, slot);
+        if (!is_in_ring(node, member, now_ns)) {
+            continue;
+        }
+        struct ring_member entry = ring_member_of(member->record, slot);
+        has_owner |= entry.ring_state != HENGE_RING_JOINING;
+        sums[0] += ring_member_hash(&entry);
+        if (!has_owner) {
+            entry.ring_state = HENGE_RING_ACTIVE;
+            sums[1] += ring_member_hash(&entry);
+        }
+        count++;
+    }
+    struct ring_parameters parameters = {.version = 0};
+    memcpy(parameters.salt, node->settings.ring_salt, sizeof(parameters.salt));
+    uint64_t fingerprint = ring_fingerprint_of_sum(&parameters, sums[!has_owner], count);
+    if (node->ring_version == 0 || node->ring_fingerprint != fingerprint) {
+        ring_replaced(node, fingerprint);
+    }
 }
 
 bool gossip_node_is_shown(const struct gossip_node *node, uint32_t slot) {
     const struct henge_view *view = atomic_load_explicit(&node->view, memory_order_relaxed);
+    if (node->settings.is_unread) {
+        return true;
+    }
     if (!view || slot >= view->slots || view->index_by_slot[slot] == 0) {
         return false;
     }
@@ -145,7 +190,21 @@ static void unshown_show(struct gossip_node *node, const struct henge_view *view
     node->has_unshown = false;
 }
 
+/* Numbers and fingerprints as if there were a view. */
+static void publish_unread(struct gossip_node *node, uint64_t now_ns, bool with_ring) {
+    if (with_ring) {
+        ring_renew_unread(node, now_ns);
+    }
+    node->view_number++;
+    publication_done(&node->publication, now_ns, with_ring);
+    counter_add(&node->counters.views_published, 1);
+}
+
 static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ring) {
+    if (node->settings.is_unread) {
+        publish_unread(node, now_ns, with_ring);
+        return true;
+    }
     struct henge_view *old = atomic_load_explicit(&node->view, memory_order_relaxed);
     if (node->retired_count + 1 >= node->settings.live_views_max) {
         counter_add(&node->counters.views_delayed, 1);
@@ -191,6 +250,10 @@ void gossip_node_last_view(struct gossip_node *node) {
 }
 
 void gossip_node_slot_forgotten(struct gossip_node *node, uint32_t slot) {
+    if (node->settings.is_unread) {
+        node->has_forgotten = true; /* no view names it: free as soon as this call is over */
+        return;
+    }
     node->slots_waiting[node->slots_waiting_count++] =
         (struct slot_wait){.slot = slot, .view_number = node->view_number};
 }

@@ -35,6 +35,7 @@ static inline bool overlay_is_of(uint64_t state, uint64_t generation) {
     return state >> 40 == (generation & 0xffffff);
 }
 
+/* With 0 slots nobody reads it: writing does nothing. */
 bool overlay_init(struct overlay *overlay, struct memory *memory, uint32_t slots);
 void overlay_deinit(struct overlay *overlay, struct memory *memory);
 /* Gossip thread. A member whose address no view shows yet (is_shown false) is not up before
