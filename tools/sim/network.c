@@ -203,6 +203,7 @@ void network_arrive(struct sim *sim, struct packet *packet) {
         sim->counts.cut++;
         packet_give(&sim->packets, packet);
     } else if (sim->hosts[to].is_up) {
+        sim->counts.arrived++;
         inbox_arrive(&sim->hosts[to], packet);
     } else {
         sim->counts.nobody++;

@@ -174,6 +174,7 @@ const struct sim_traffic *sim_traffic(const struct sim *sim, uint32_t host);
 
 /* What became of packets, over the whole run. */
 struct sim_counts {
+    uint64_t arrived;           /* at the socket of one that is up */
     uint64_t lost, cut, nobody; /* on the way; at a cut; to an address where nobody listens */
     uint64_t duplicated, replayed;
     uint64_t link_full, inbox_full, role_full, held_full; /* dropped where they had to wait */

@@ -25,14 +25,19 @@ Test(sim_faults, a_paused_host_does_nothing_and_its_packets_wait) {
 Test(sim_faults, a_socket_holds_only_so_much) {
     struct sim_settings settings;
     sim_settings_init(&settings, 10, 1);
-    settings.inbox_packets = 4;
+    settings.inbox_packets = 16;
     world_open(&settings);
     world_act(SIM_START, 0, -1, 0);
     world_act_all(SIM_START, 0, 0);
     world_run(SECONDS(10));
     cr_assert_eq(sim_counts(world.sim)->inbox_full, 0);
-    world_act(SIM_PAUSE, 3, 0, SECONDS(20));
-    world_run(SECONDS(20));
+    for (int i = 0; i < 50; i++) {
+        world_act(SIM_PAUSE, 3, 0, MILLISECONDS(100));
+        world_run(MILLISECONDS(500));
+    }
+    cr_assert_eq(sim_counts(world.sim)->inbox_full, 0, "what has been read makes room");
+    world_act(SIM_PAUSE, 3, 0, SECONDS(60));
+    world_run(SECONDS(60));
     cr_assert_gt(sim_counts(world.sim)->inbox_full, 0);
 }
 

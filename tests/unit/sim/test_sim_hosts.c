@@ -121,8 +121,14 @@ Test(sim_hosts, former_peers_are_kept_unless_forgotten) {
     struct sim_action action = {
         .kind = SIM_RESTART, .who = {3, 1, 1}, .duration_ns = SECONDS(1), .amount = -1};
     sim_act(world.sim, &action);
+    world_run(SECONDS(1));
+    cr_assert_eq(sim_gossip(world.sim, 3)->settings.membership.former_count, 9);
     world_run(SECONDS(60));
     cr_assert(world_agrees(), "found again without a seed");
+    action.flag = SIM_RESTART_FORGETS;
+    sim_act(world.sim, &action);
+    world_run(SECONDS(1));
+    cr_assert_eq(sim_gossip(world.sim, 3)->settings.membership.former_count, 0);
 }
 
 Test(sim_hosts, where_a_process_has_ended_its_machine_says_so) {

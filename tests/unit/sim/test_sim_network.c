@@ -69,12 +69,25 @@ Test(sim_network, a_cut_is_one_way_and_cuts_add_up) {
     cr_assert(world_agrees());
 }
 
+Test(sim_network, of_a_cut_the_smaller_side_is_faulty) {
+    world_form(5, 1);
+    struct sim_action all_to_one = {
+        .kind = SIM_CUT, .who = {0, 4, 1}, .other = {4, 1, 1}, .duration_ns = SECONDS(1)};
+    sim_act(world.sim, &all_to_one);
+    cr_assert(sim_is_faulty(world.sim, 4));
+    cr_assert_not(sim_is_faulty(world.sim, 0));
+    world_run(SECONDS(1));
+    cr_assert_not(sim_is_faulty(world.sim, 4));
+}
+
 Test(sim_network, healing_some_mends_what_they_send) {
     world_form(6, 1);
     struct sim_action halves[2] = {{.kind = SIM_CUT, .who = {0, 3, 1}, .other = {3, 3, 1}},
                                    {.kind = SIM_CUT, .who = {3, 3, 1}, .other = {0, 3, 1}}};
     sim_act(world.sim, &halves[0]);
     sim_act(world.sim, &halves[1]);
+    cr_assert(sim_is_faulty(world.sim, 0));
+    cr_assert(sim_is_faulty(world.sim, 3));
     world_act(SIM_HEAL, 1, 0, 0);
     cr_assert_not(sim_is_cut(world.sim, 1, 4));
     cr_assert(sim_is_cut(world.sim, 4, 1));
@@ -128,6 +141,33 @@ Test(sim_network, copies_and_replays_do_no_harm) {
     cr_assert_gt(sim_counts(world.sim)->duplicated, 100);
     cr_assert_gt(sim_counts(world.sim)->replayed, 100);
     cr_assert(world_agrees());
+}
+
+static uint64_t packets_of_all(void) {
+    uint64_t sum = 0;
+    for (uint32_t host = 0; host < world.hosts; host++) {
+        sum += packets_of(host);
+    }
+    return sum;
+}
+
+Test(sim_network, what_was_sent_arrives_or_is_accounted_for) {
+    world_form(10, 1);
+    world_act_all(SIM_DUPLICATE, 300000, 0);
+    world_act_all(SIM_REPLAY, 300000, 0);
+    world_act_all(SIM_LOSS, 100000, 0);
+    world_act(SIM_CAPACITY, 3, 100, 0);
+    world_cut(1, 2, SECONDS(10));
+    world_run(SECONDS(30));
+    world_act(SIM_CRASH, 5, 0, 0);
+    world_run(SECONDS(600));
+    world_act_all(SIM_CRASH, 0, 0);
+    world_run(SECONDS(3600));
+    const struct sim_counts *counts = sim_counts(world.sim);
+    cr_assert_eq(packets_of_all() + counts->duplicated + counts->replayed,
+                 counts->arrived + counts->lost + counts->cut + counts->nobody + counts->link_full);
+    cr_assert(counts->duplicated > 0 && counts->replayed > 0 && counts->cut > 0 &&
+              counts->nobody > 0 && counts->arrived > 0);
 }
 
 Test(sim_network, traffic_is_counted_by_lane_with_the_sealing) {
@@ -199,13 +239,40 @@ Test(sim_network, a_stream_whose_client_crashes_gives_the_script_back) {
 Test(sim_network, a_stream_through_a_cut_fails_when_its_time_is_over) {
     join_the_last(100);
     run_until_stream();
+    uint64_t bytes = sim_traffic(world.sim, 0)->stream_bytes;
     world_cut(0, 99, SECONDS(10));
     world_run(MILLISECONDS(900)); /* no probe of those that are cut has gone over a stream yet */
     cr_assert_eq(sim_counts(world.sim)->streams_failed, 0);
+    cr_assert_lt(sim_traffic(world.sim, 0)->stream_bytes, bytes + 2000, "one record at most");
     world_run(SECONDS(6));
     cr_assert_geq(sim_counts(world.sim)->streams_failed, 1);
     world_run(SECONDS(30));
     cr_assert(world_agrees());
+}
+
+Test(sim_network, scripts_and_streams_come_back) {
+    join_the_last(100);
+    for (int i = 0; i < 40; i++) {
+        world_run(SECONDS(2));
+        cr_assert_eq(world_counters(99).alive, 100);
+        world_act(SIM_RESTART, 99, 0, MILLISECONDS(100));
+    }
+    cr_assert_geq(sim_counts(world.sim)->streams, 40);
+    cr_assert_lt(sim_counts(world.sim)->streams_failed * 5, sim_counts(world.sim)->streams);
+}
+
+/* A frame waits for the client, and the script that it was copied from is gone with its owner. */
+Test(sim_network, a_frame_outlives_the_server_that_sent_it) {
+    join_the_last(100);
+    uint64_t bytes = sim_traffic(world.sim, 0)->stream_bytes;
+    while (sim_traffic(world.sim, 0)->stream_bytes == bytes) {
+        world_run(10 * NS_PER_US);
+    }
+    world_act(SIM_PAUSE, 99, 0, SECONDS(1));
+    world_run(MILLISECONDS(500));
+    world_act(SIM_CRASH, 0, 0, 0);
+    world_run(SECONDS(2));
+    cr_assert_geq(sim_counts(world.sim)->streams_failed, 1);
 }
 
 Test(sim_network, a_short_cut_only_slows_a_stream) {
