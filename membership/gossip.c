@@ -74,8 +74,10 @@ static void enqueue(struct membership *membership, uint32_t id, struct gossip_en
     if (entry->is_queued) {
         wanted.is_full |= entry->is_full;
         /* What was to reach everybody still is. */
-        if (entry->waves == 0)
-            wanted.waves = wanted.transmissions = 0;
+        if (entry->waves == 0) {
+            wanted.waves = 0;
+            wanted.transmissions = 0;
+        }
         if (wanted.class == GOSSIP_LATER && (entry->waves == 0 || entry->transmissions == 0))
             wanted.class = entry->class;
         gossip_entry_unlink(gossip, id);
@@ -107,7 +109,8 @@ static void set_waves(const struct membership *membership, const struct merge_re
             entry->class = GOSSIP_LATER;
     } else if (status == HENGE_DEAD && result->is_verdict) {
         entry->waves = 2;
-        entry->transmissions = (uint8_t)gossip_first_width(membership);
+        entry->transmissions = gossip_first_width(membership) & 0xffu; /* straight to successors */
+        entry->class = GOSSIP_LATER;
     }
 }
 
@@ -134,6 +137,23 @@ void gossip_own_version(struct membership *membership, bool is_full) {
     struct gossip_entry entry = {.class = GOSSIP_OWN, .is_full = is_full};
     entry.is_full |= !membership->settings.profile->is_event_driven; /* as memberlist's alive */
     enqueue(membership, TOMBSTONE_NEWS_MAX, entry);
+}
+
+void gossip_heard(struct membership *membership, uint32_t slot, const struct update *update) {
+    struct gossip *gossip = &membership->gossip;
+    uint32_t id = TOMBSTONE_NEWS_MAX + slot;
+    if (slot == NO_SLOT || id >= gossip->capacity || !gossip->entries[id].is_queued)
+        return;
+    struct gossip_entry *entry = &gossip->entries[id];
+    uint32_t suspicion = membership->table.slots[slot].suspicion;
+    uint8_t accusers =
+        suspicion == NO_SLOT ? 0 : membership->suspicions.entries[suspicion].accusers_count;
+    if (entry->waves == 0 || update->accusers_count < accusers)
+        return;
+    if (entry->heard < HEARD_ENOUGH)
+        entry->heard = (entry->heard + 1u) & 3u;
+    if (entry->heard >= HEARD_ENOUGH && (entry->transmissions > 0 || entry->class == GOSSIP_LATER))
+        gossip_entry_unlink(gossip, id);
 }
 
 void gossip_drop(struct gossip *gossip, uint32_t slot) {

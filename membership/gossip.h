@@ -10,10 +10,13 @@
  * All targets of one wave get one and the same packet, built once. With more than
  * REPEAT_PACKETS_MAX packets to repeat, the successors get a SYNC instead of the rest. What has not
  * to reach everybody goes in fewer waves: an accusation in two (it is its victim that has to hear,
- * and is told by pings too), a confirmation in one, with the next tick. A verdict that others are
- * about to reach by themselves goes to the first successors alone; to whom it is news, he passes it
- * on in full. In profiles that are bound to the timer: on each tick one packet to each of `fanout`
- * members at random, and nothing else. */
+ * and is told by pings too), a confirmation in one, with the next tick, and so does a verdict, for
+ * others are about to reach it by themselves; to whom it is news, he passes it on in full. Such
+ * entries end early when HEARD_ENOUGH others have said the same (feedback: Demers et al., PODC
+ * 1987, section 1.4). Verdicts go to successors, whom this leaves covered: who falls silent has
+ * heard his predecessors, and all but one of these speak to his successors too. In profiles that
+ * are bound to the timer: on each tick one packet to each of `fanout` members at random, and
+ * nothing else. */
 #ifndef MEMBERSHIP_GOSSIP_H
 #define MEMBERSHIP_GOSSIP_H
 
@@ -26,18 +29,20 @@ enum gossip_class {
     GOSSIP_OWN = 0, /* own refutation, and departures */
     GOSSIP_STATUS,
     GOSSIP_PAYLOAD,
-    GOSSIP_LATER, /* accusers that confirm: with the next tick, or where there is room */
+    GOSSIP_LATER, /* shared verdicts, accusers that confirm: with the next tick, or where there is
+                     room */
     GOSSIP_CLASSES
 };
 
 struct gossip_entry {
     uint32_t next, previous; /* entry ids, NO_SLOT at the ends */
-    bool is_queued : 1;
-    bool is_full : 1; /* the record goes along */
-    uint8_t waves;    /* that will do, 0: as many as the limit asks for */
-    uint8_t class;    /* enum gossip_class */
-    uint8_t transmissions;
-    uint8_t turn; /* gossip.turn when it was last put into a packet */
+    uint32_t is_queued : 1;
+    uint32_t is_full : 1; /* the record goes along */
+    uint32_t class : 2;   /* enum gossip_class */
+    uint32_t waves : 2;   /* that will do, 0: as many as the limit asks for */
+    uint32_t heard : 2;   /* from others, while it waits here */
+    uint32_t transmissions : 8;
+    uint32_t turn : 8; /* gossip.turn when it was last put into a packet */
 };
 
 struct gossip {
@@ -66,6 +71,8 @@ void gossip_own_news(struct membership *membership);
 /* It has refuted; is_full: to those too who know no record of it any more. */
 void gossip_own_version(struct membership *membership, bool is_full);
 void gossip_tombstone(struct membership *membership, const struct update *update);
+/* Somebody said what is known here already. */
+void gossip_heard(struct membership *membership, uint32_t slot, const struct update *update);
 void gossip_drop(struct gossip *gossip, uint32_t slot);
 /* Between the files of gossip: something fresh is queued; entries on and off their lists. */
 void gossip_wake(struct membership *membership);

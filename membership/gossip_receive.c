@@ -69,6 +69,8 @@ void gossip_receive(struct membership *membership, struct delivery *delivery) {
         (void)wire_update_get(&delivery->reader, &update, &fields);
         struct merge_result result = hear(
             membership, &update, update.encoded != NULL ? &fields : NULL, MERGE_GOSSIP, delivery);
+        if (result.outcome == MERGE_SAME)
+            gossip_heard(membership, result.slot, &update);
         if (result.outcome == MERGE_BEHIND && delivery->head.type == MESSAGE_GOSSIP)
             reply_add(membership, &reply, &update);
     }

@@ -57,10 +57,10 @@ static bool has_class(const struct gossip *gossip, struct stage stage, size_t cl
     return false;
 }
 
+/* Of what does not wait for the tick. */
 static bool has_any(const struct gossip *gossip, struct stage stage) {
     return has_class(gossip, stage, GOSSIP_OWN) || has_class(gossip, stage, GOSSIP_STATUS) ||
-           has_class(gossip, stage, GOSSIP_PAYLOAD) ||
-           (stage.first > 0 && has_class(gossip, stage, GOSSIP_LATER));
+           has_class(gossip, stage, GOSSIP_PAYLOAD);
 }
 
 /* Takes what fits before `end`. An entry that this turn has taken already is passed over. */
@@ -132,7 +132,10 @@ static bool draw(struct membership *membership, double chance) {
 static bool is_done(struct membership *membership, const struct gossip_entry *entry,
                     uint32_t transmissions) {
     double left = limit_of(membership) - transmissions;
-    if (entry->waves > 0 && transmissions >= entry->waves * gossip_first_width(membership))
+    if (entry->class == GOSSIP_LATER)
+        return true; /* one go */
+    if (entry->waves > 0 && (entry->heard >= HEARD_ENOUGH ||
+                             transmissions >= entry->waves * gossip_first_width(membership)))
         return true;
     if (transmissions >= TRANSMISSIONS_MAX || left <= 0)
         return true;
@@ -275,8 +278,10 @@ static void step_repeat(struct membership *membership, struct outbox *outbox) {
 
 /* What is sent in this turn moves to a later stage, and is not taken twice. */
 static void step_tick(struct membership *membership, struct outbox *outbox) {
-    if (has_class(&membership->gossip, fresh_stage(), GOSSIP_LATER))
-        (void)send_wave(membership, fresh_stage(), outbox);
+    const struct stage later[] = {fresh_stage(), repeat_stage(membership)};
+    for (size_t i = 0; i < 2; i++)
+        if (has_class(&membership->gossip, later[i], GOSSIP_LATER))
+            (void)send_wave(membership, later[i], outbox);
     struct stage all = tick_stage(membership);
     for (uint32_t sent = all.first; sent <= all.last; sent++)
         (void)send_repeats(membership, (struct stage){sent, sent}, outbox);
@@ -331,7 +336,8 @@ static void step_driven(struct membership *membership, struct outbox *outbox) {
     if (gossip->repeat_due_ns == TIME_NEVER && has_any(gossip, repeat_stage(membership)))
         gossip->repeat_due_ns = now_ns + REPEAT_WINDOWS * membership->settings.gossip_window_ns;
     if (gossip->tick_due_ns == TIME_NEVER &&
-        (has_any(gossip, tick_stage(membership)) || has_class(gossip, fresh_stage(), GOSSIP_LATER)))
+        (has_any(gossip, tick_stage(membership)) ||
+         has_class(gossip, (struct stage){0, TRANSMISSIONS_MAX - 1}, GOSSIP_LATER)))
         gossip->tick_due_ns = now_ns + membership->settings.gossip_tick_ns;
 }
 

@@ -228,6 +228,33 @@ Test(dissemination, status_leaves_room_for_payloads) {
     cluster_destroy(cluster);
 }
 
+/* A crash that all have been told of costs few copies: all judge by themselves. */
+Test(dissemination, what_all_find_out_is_not_told_all) {
+    struct cluster *cluster = cluster_create(612);
+    cluster_form(cluster, 100);
+    cluster_run(cluster, 10 * NS_PER_S);
+    cluster_kill(cluster, 7);
+    uint64_t before = 0, after = 0;
+    for (uint32_t i = 0; i < 100; i++)
+        before += i == 7 ? 0 : cluster_counters(cluster, i).updates_sent;
+    for (uint32_t i = 0; i < 4; i++) {
+        uint32_t slot = cluster_slot(cluster, i, 7);
+        membership_probe_failed(cluster->nodes[i].membership, slot,
+                                cluster_look(cluster, i, 7)->generation, 0, cluster->now_ns);
+        cluster->nodes[i].is_dirty = true;
+    }
+    cluster_run(cluster, 6 * NS_PER_S);
+    for (uint32_t i = 0; i < 100; i++) {
+        if (i == 7)
+            continue;
+        cr_assert_eq(cluster_look(cluster, i, 7)->status, HENGE_DEAD);
+        after += cluster_counters(cluster, i).updates_sent;
+    }
+    cr_assert_lt(after - before, 99 * 18, "accusation 8, confirmations 4, verdict 4 and a few");
+    cr_assert_gt(after - before, 99 * 8);
+    cluster_destroy(cluster);
+}
+
 /* The profiles. */
 
 Test(dissemination, bound_to_the_timer_news_leaves_on_ticks_only) {
