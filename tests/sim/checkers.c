@@ -14,6 +14,7 @@
 #include "core/base/hash.h"
 #include "tests/sim/checkers/checker.h"
 #include <stdlib.h>
+#include <string.h>
 
 const struct invariant checkers_invariants[CHECKERS_INVARIANTS] = {
     {1, false, "I1 monotone", "a node's view of one member never moves backwards"},
@@ -82,6 +83,17 @@ static void note_own(struct watch *watch, const struct sight *sight) {
     }
 }
 
+/* A departed member is not looked for any more; nor can one be found where it does not live. */
+static void note_acquaintance(struct watch *watch, const struct sight *sight,
+                              const struct member *member) {
+    struct henge_address lives = sim_address(watch->sim, sight->subject);
+    bool is_there = memcmp(&member->record->address, &lives, sizeof lives) == 0;
+    if (sight->status >= HENGE_LEFT)
+        watch_acquaint(watch, sight->host, sight->subject, false);
+    else if (sight->status < HENGE_DEAD && is_there)
+        watch_acquaint(watch, sight->host, sight->subject, true);
+}
+
 static void on_change(void *context, struct sim *sim, uint32_t host,
                       const struct member_change *change) {
     struct checkers *checkers = context;
@@ -101,8 +113,8 @@ static void on_change(void *context, struct sim *sim, uint32_t host,
         .payload_version = member->record->payload_version};
     if (change->slot == 0)
         note_own(watch, &sight);
-    else if (sight.subject != SIM_NOBODY && sight.status != HENGE_DEAD)
-        watch_acquaint(watch, host, sight.subject, sight.status < HENGE_DEAD);
+    else if (sight.subject != SIM_NOBODY)
+        note_acquaintance(watch, &sight, member);
     for (size_t i = 0; i < LISTED; i++)
         if (listed[i]->on_change != NULL)
             listed[i]->on_change(watch, checkers->states[i], &sight);
