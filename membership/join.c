@@ -207,7 +207,7 @@ static const char *reason_of(uint8_t verdict) {
 /* The cluster knows another, or a later, incarnation of this name: surpass it and ask again. */
 static bool must_rise(const struct membership *membership, const struct wire_join_reply *reply) {
     uint64_t own = membership->table.members[0].generation;
-    if (reply->held_kind == HELD_NOTHING || MUTANT(GENERATION_OF_CLOCK))
+    if (reply->held_kind == HELD_NOTHING)
         return false;
     return reply->held.generation > own ||
            (reply->held.generation == own && reply->held_kind == HELD_OTHER_BOOT);

@@ -121,8 +121,7 @@ struct merge_result self_hear(struct membership *membership, const struct update
         if (own->status == HENGE_LEFT)
             return result; /* no concern of this incarnation any more */
         correct(self, &source->address);
-        if (!MUTANT(GENERATION_OF_CLOCK))
-            claimed(membership, heard, fields);
+        claimed(membership, heard, fields);
         return result;
     }
     if (fields != NULL && fields->payload_version == own->record->payload_version &&
@@ -160,7 +159,8 @@ bool self_raise_generation(struct membership *membership, uint64_t heard) {
     const struct member *own = self_member(membership);
     if (!merge_is_sane(membership, heard))
         return false;
-    uint64_t generation = (heard > own->generation ? heard : own->generation) + 1;
+    bool is_behind = heard > own->generation && !MUTANT(GENERATION_OF_CLOCK);
+    uint64_t generation = (is_behind ? heard : own->generation) + 1;
     standing_new_generation(membership);
     struct record *record = record_with(membership, NULL, generation, 0);
     if (record == NULL)

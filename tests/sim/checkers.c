@@ -73,8 +73,10 @@ static void note_own(struct watch *watch, const struct sight *sight) {
     struct host_facts *facts = &watch->hosts[sight->host];
     bool is_raised = facts->issued_count > 0 && sight->generation > facts->issued[0].generation;
     watch_issued(watch, sight->host, sight->generation, sight->version, sight->payload_version);
-    if (is_raised)
+    if (is_raised) {
         facts->raised_ns = watch->now_ns;
+        facts->raises++;
+    }
     bool is_leaving = sight->status >= HENGE_DEAD;
     if (facts->is_leaving != is_leaving) {
         facts->is_leaving = is_leaving;

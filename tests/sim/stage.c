@@ -10,6 +10,43 @@ void stage_init(struct stage *stage, uint32_t hosts, uint64_t seed) {
     sim_settings_init(&stage->settings, hosts, seed);
 }
 
+static void tally_change(void *context, struct sim *sim, uint32_t host,
+                         const struct member_change *change) {
+    struct stage *stage = context;
+    (void)sim;
+    (void)host;
+    bool is_same = !change->is_new && change->before_status == change->status;
+    if (change->slot == 0 || change->is_forgotten || is_same)
+        return;
+    stage->tally.changes[change->status]++;
+    stage->tally.verdicts[change->status] += change->origin == CHANGE_VERDICT;
+}
+
+static void tally_event(void *context, struct sim *sim, uint32_t host,
+                        const struct henge_event *event) {
+    struct stage *stage = context;
+    (void)sim;
+    (void)host;
+    stage->tally.events[event->type]++;
+}
+
+static void tally_send(void *context, struct sim *sim, uint32_t from, uint32_t to, uint8_t lane,
+                       const uint8_t *message, size_t bytes) {
+    struct stage *stage = context;
+    (void)sim;
+    (void)from;
+    (void)to;
+    (void)lane;
+    stage->tally.packets[bytes > 0 ? message[0] : 0]++;
+    stage->tally.packets_all++;
+    stage->tally.bytes_all += bytes;
+}
+
+void stage_reset(struct stage *stage) {
+    stage->tally = (struct stage_tally){0};
+}
+
+/* The stage must not move from here on: it hears what happens. */
 void stage_open(struct stage *stage) {
     stage->sim = sim_create(&stage->settings);
     stage->checkers = stage->sim == NULL ? NULL : checkers_create(stage->sim, CHECKERS_ALL);
@@ -17,6 +54,11 @@ void stage_open(struct stage *stage) {
         fprintf(stderr, "stage: no simulator\n");
         abort();
     }
+    struct sim_observer observer = {.context = stage,
+                                    .on_change = tally_change,
+                                    .on_event = tally_event,
+                                    .on_send = tally_send};
+    sim_observe(stage->sim, &observer);
 }
 
 bool stage_form(struct stage *stage) {

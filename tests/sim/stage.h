@@ -18,10 +18,20 @@
 #define STAGE_MS UINT64_C(1000000)
 #define STAGE_SECOND UINT64_C(1000000000)
 
+/* What has happened since stage_reset, in all tables and on all wires. */
+struct stage_tally {
+    uint64_t changes[4];   /* about others, into this status: enum henge_member_status */
+    uint64_t verdicts[4];  /* of them, by the node's own judgement */
+    uint64_t packets[256]; /* by message type; acks are not told apart by whom they are for */
+    uint64_t events[HENGE_EVENT_TYPE_COUNT];
+    uint64_t packets_all, bytes_all; /* without SIM_PACKET_OVERHEAD */
+};
+
 struct stage {
     struct sim_settings settings;
     struct sim *sim;
     struct checkers *checkers;
+    struct stage_tally tally;
 };
 
 void stage_init(struct stage *stage, uint32_t hosts, uint64_t seed);
@@ -38,6 +48,7 @@ void stage_restart(struct stage *stage, uint32_t host, uint64_t down_ns, uint32_
 void stage_split(struct stage *stage, uint32_t border, uint64_t duration_ns);
 void stage_heal(struct stage *stage);
 void stage_run(struct stage *stage, uint64_t duration_ns);
+void stage_reset(struct stage *stage); /* the tally */
 /* At most so long, looking every 10 ms; true if it came true. */
 bool stage_run_until(struct stage *stage, uint64_t duration_ns,
                      bool (*condition)(const struct stage *stage));

@@ -185,7 +185,9 @@ static void judge_exchange(struct watch *watch, struct agreement *own) {
         return;
     uint64_t bucket = 1 + watch->up_count / SYNC_BUCKETS;
     uint64_t records = records_received(watch) - own->records_then;
-    uint64_t limit = RECORDS_ALLOWANCE + RECORDS_PER_DIFFERENCE * bucket * own->differences;
+    /* Repairs that are under way when calm comes are looked at a period later. */
+    uint64_t limit = RECORDS_ALLOWANCE + 2 * watch->up_count +
+                     RECORDS_PER_DIFFERENCE * bucket * own->differences;
     own->is_exchange_reported = records > limit;
     if (records > limit)
         watch_report(watch, 13, SIM_NOBODY, SIM_NOBODY,

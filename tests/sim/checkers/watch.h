@@ -44,6 +44,7 @@ struct host_facts {
     uint64_t down_ns;   /* since when it is down */
     uint64_t joined_ns; /* when it first knew of others in this boot; WATCH_NEVER: not yet */
     uint64_t raised_ns; /* when its own generation last rose while up */
+    uint32_t raises;    /* so often in this boot */
     uint64_t wakes_ns;  /* end of the last pause or stall, maybe yet to come; 0: none ever */
     uint64_t probes_ns; /* likewise, of those that stop its detector */
     uint64_t fault_ns[SIM_ACTION_KINDS]; /* end of the fault of this kind; 0: none ever */
@@ -74,6 +75,7 @@ struct watch {
     bool is_heavy_always; /* by the settings: loss above 10 %, or delays near the timeouts */
     bool had_cut;         /* some hosts were cut apart for longer than a suspicion */
     uint32_t up_count;    /* up and not leaving */
+    uint32_t missed;      /* crashed, and not yet judged by I12: members whom probes fail at */
     uint64_t last_boot_ns;
     uint64_t last_act_ns; /* last action, boot or end of a node */
 

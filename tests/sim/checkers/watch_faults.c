@@ -171,6 +171,7 @@ void watch_boot(struct watch *watch, uint32_t host, bool is_end) {
     facts->boots++;
     facts->booted_ns = watch->now_ns;
     facts->raised_ns = watch->now_ns;
+    facts->raises = 0;
     facts->joined_ns = WATCH_NEVER;
     if (facts->fault_ns[SIM_CRASH] == WATCH_NEVER)
         facts->fault_ns[SIM_CRASH] = watch->now_ns;
