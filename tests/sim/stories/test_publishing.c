@@ -16,19 +16,28 @@ static uint64_t ring_version(uint32_t host) {
                                 memory_order_relaxed);
 }
 
-Test(publishing, ten_crashes_at_once_are_one_ring_version) {
-    uint64_t before[64];
-    form(64, 1);
-    for (uint32_t host = 0; host < 54; host++)
-        before[host] = ring_version(host);
-    stage_act(&stage, SIM_CRASH, 54, 10, 0, 0);
-    stage_run(&stage, 30 * STAGE_SECOND);
-    for (uint32_t host = 0; host < 54; host++) {
-        cr_assert_eq(ring_version(host), before[host] + 1, "host %u: %d versions", host,
-                     (int)(ring_version(host) - before[host]));
-        cr_assert_eq(stage_status(&stage, host, 60), HENGE_DEAD);
+/* Publication waits for the suspicions that are left, at most one shortest suspicion; who is probed
+ * for the first time only then makes a second version, which is rare in a big cluster. */
+Test(publishing, ten_crashes_at_once_are_one_ring_version_or_two) {
+    enum { HOSTS = 100, LIVE = 90, SEEDS = 5 };
+    uint32_t ones = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        uint64_t before[LIVE], most = 0;
+        form(HOSTS, seed);
+        for (uint32_t host = 0; host < LIVE; host++)
+            before[host] = ring_version(host);
+        stage_act(&stage, SIM_CRASH, LIVE, HOSTS - LIVE, 0, 0);
+        stage_run(&stage, 30 * STAGE_SECOND);
+        for (uint32_t host = 0; host < LIVE; host++) {
+            uint64_t more = ring_version(host) - before[host];
+            most = more > most ? more : most;
+            cr_assert(more == 1 || more == 2, "host %u: %d versions", host, (int)more);
+            cr_assert_eq(stage_status(&stage, host, LIVE), HENGE_DEAD);
+        }
+        ones += most == 1;
+        cr_assert_eq(stage_end(&stage), 0);
     }
-    cr_assert_eq(stage_end(&stage), 0);
+    cr_assert_geq(ones, 3, "one version in %u runs of %d", ones, SEEDS);
 }
 
 Test(publishing, suspicion_and_refutation_leave_the_ring_as_it_is) {
