@@ -120,6 +120,19 @@ static bool add_revival(struct scenario *scenario, uint64_t at_ns) {
     return scenario_add(scenario, &start);
 }
 
+/* One who comes back at another address and remembers nobody finds the others by its seed alone:
+ * that one must be there in the end. */
+static bool has_strangers(const struct scenario *scenario) {
+    for (size_t i = 0; i < scenario->count; i++) {
+        const struct sim_action *action = &scenario->actions[i];
+        if (action->kind == SIM_RESTART &&
+            action->flag == (SIM_RESTART_OTHER_ADDRESS | SIM_RESTART_FORGETS)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool swarm_draw(struct scenario *scenario, uint32_t hosts) {
     uint32_t most = chance(scenario, 75) ? HOSTS_FEW : HOSTS_MAX;
     uint32_t drawn = (uint32_t)draw(scenario, HOSTS_MIN, most);
@@ -149,6 +162,6 @@ bool swarm_draw(struct scenario *scenario, uint32_t hosts) {
         }
     }
     scenario->duration_ns = BOOT_S * NS_PER_S + faults_ns + FAULT_S_MAX * NS_PER_S;
-    bool is_reviving = chance(scenario, 60);
+    bool is_reviving = chance(scenario, 60) || has_strangers(scenario);
     return !is_reviving || add_revival(scenario, scenario->duration_ns - NS_PER_S);
 }
