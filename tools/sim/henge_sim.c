@@ -17,7 +17,7 @@ enum {
     OPTION_VAR,
     OPTION_SEEDS,
     OPTION_LIST,
-    OPTION_SHOW,
+    OPTION_ACTIONS,
     OPTION_SETTLE,
     OPTION_SHRINK,
     OPTION_NO_CHECKS
@@ -30,8 +30,8 @@ static const struct argp_option options[] = {
     {"profile", OPTION_PROFILE, "NAME", 0, "henge, lifeguard or classic", 0},
     {"scenario", OPTION_SCENARIO, "NAME|FILE", 0, "what happens; --list shows the built-in ones",
      0},
-    {"swarm", OPTION_SWARM, NULL, 0, "faults drawn from the seed; then heal, and demand agreement",
-     0},
+    {"swarm", OPTION_SWARM, NULL, 0,
+     "size, network and faults drawn from the seed; then heal, and demand agreement", 0},
     {"settle", OPTION_SETTLE, NULL, 0, "after a scenario: heal, and demand agreement in time", 0},
     {"seeds", OPTION_SEEDS, "K", 0, "K runs with seeds S, S + 1, ...", 0},
     {"set", OPTION_SET, "KEY=VALUE", 0, "a setting of every node, as in henged's files", 0},
@@ -42,7 +42,8 @@ static const struct argp_option options[] = {
     {"json", OPTION_JSON, NULL, 0, "one JSON object per run", 0},
     {"timeline", OPTION_TIMELINE, "FILE.svg", 0, "draw the run; - for text on standard output", 0},
     {"list", OPTION_LIST, NULL, 0, "name the built-in scenarios", 0},
-    {"show", OPTION_SHOW, NULL, 0, "print the scenario as actions, and do not run it", 0},
+    {"actions", OPTION_ACTIONS, NULL, 0,
+     "print the scenario as single actions, chance drawn, and do not run it", 0},
     {0},
 };
 
@@ -101,9 +102,11 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     switch (key) {
     case 'n':
         order->nodes = (uint32_t)parse_number(state, "nodes", argument, 1, SIM_HOSTS_MAX);
+        order->fixed |= SCENARIO_FIXED_NODES;
         return 0;
     case 's':
         order->seed = parse_number(state, "seed", argument, 0, INT64_MAX);
+        order->fixed |= SCENARIO_FIXED_SEED;
         return 0;
     case 'd':
         parse_duration(state, order, argument);
@@ -113,12 +116,14 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         if (!order->profile) {
             argp_error(state, "profile is henge, lifeguard or classic, not \"%s\"", argument);
         }
+        order->fixed |= SCENARIO_FIXED_PROFILE;
         return 0;
     case OPTION_SCENARIO:
         order->scenario = argument;
         return 0;
     case OPTION_SEEDS:
-        order->seeds = parse_number(state, "seeds", argument, 1, 100000000);
+        order->fixed |= SCENARIO_FIXED_SEED;
+        order->seeds = parse_number(state, "seeds", argument, 1, ORDER_SEEDS_MAX);
         return 0;
     case OPTION_SET:
     case OPTION_VAR:
@@ -142,7 +147,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case OPTION_JSON:
         order->is_json = true;
         return 0;
-    case OPTION_SHOW:
+    case OPTION_ACTIONS:
         order->is_showing = true;
         return 0;
     case OPTION_LIST:

@@ -6,12 +6,14 @@
 #ifndef TOOLS_SIM_MEASURES_H
 #define TOOLS_SIM_MEASURES_H
 
+#include "tests/sim/checkers.h"
 #include "tools/sim/sim.h"
 
 struct measures;
 
-/* Attaches to the simulator; before the first action. NULL: no memory. */
-struct measures *measures_create(struct sim *sim);
+/* Attaches to the simulator, behind the checkers, whom it asks for the fault set; before the first
+ * action. NULL: no memory. */
+struct measures *measures_create(struct sim *sim, const struct checkers *checkers);
 void measures_destroy(struct measures *measures);
 /* Figures begin here. */
 void measures_mark(struct measures *measures);
@@ -29,18 +31,28 @@ struct figures {
     struct spread detect;         /* over crashes and nodes */
     struct spread detect_first;   /* over crashes: the first node */
     struct spread detect_all;     /* over crashes: the last node */
-    uint64_t crashes, undetected; /* undetected: pairs of crash and node at the end */
+    uint64_t crashes, undetected; /* undetected: pairs of crash and live node, at the end */
+    /* A host that does not answer (pause, deaf, half or more of its packets lost): until one more
+     * node that never was in the fault set holds it DEAD, while it lasts. */
+    struct spread outage;       /* over outages and nodes */
+    struct spread outage_first; /* over outages that were noticed: the first node */
+    uint64_t outages;
     /* A metadata change: until one more node holds the new payload. */
     struct spread dissemination;
     uint64_t updates;
+    uint64_t undelivered;  /* pairs of update and live node, by the next one of the same host */
     uint64_t update_bytes; /* gossip lane and streams, the idle part before the first taken off */
-    uint64_t ring_versions_max; /* published by one node */
+    uint64_t ring_versions_max; /* published by one node, since the mark or its boot */
     uint64_t views_distinct;    /* different fingerprints of members, over all nodes */
-    uint64_t dead_seen;         /* DEAD, heard or judged, of a host that was up */
+    uint64_t views_at_end;      /* of the nodes that are up */
+    /* Nodes that came to hold a member DEAD while it was up, by judging or by hearing. */
+    uint64_t dead_seen_healthy; /* it never was in the fault set */
+    uint64_t dead_seen_faulty;
     uint64_t packets_per_node_s_milli;
     uint64_t bytes_per_node_s_mean, bytes_per_node_s_max; /* max: one node, one second */
     uint64_t stream_bytes;
-    uint64_t bytes_per_member; /* of all nodes' memory, by hosts that are up squared */
+    uint64_t memory_bytes;     /* of all nodes together, at the end */
+    uint64_t bytes_per_member; /* that, by hosts that are up squared */
 };
 void measures_get(struct measures *measures, struct figures *figures_out);
 

@@ -1,10 +1,10 @@
-/* tools/sim/order.c - carrying out an order of the command line: scenario, runs, report. */
+/* tools/sim/order.c - carrying out an order of the command line: runs, reports, what fails made
+ * smaller. */
 #include "core/base/clock.h"
-#include "tools/sim/catalog.h"
 #include "tools/sim/henge_sim.h"
 #include "tools/sim/report.h"
 #include "tools/sim/shrink.h"
-#include "tools/sim/swarm.h"
+#include "tools/sim/summary.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NODES_USUAL = 5, REPLAY_BYTES = 1024 };
-#define DURATION_USUAL_NS (60 * NS_PER_S)
 #define PROGRESS_NS (200 * NS_PER_MS)
 
 __attribute__((format(printf, 1, 2))) static int fail(const char *format, ...) {
@@ -50,122 +48,6 @@ static void progress_clear(const struct progress *progress) {
     }
 }
 
-static char *read_file(const char *path) {
-    FILE *in = fopen(path, "r");
-    char *text = malloc(SCENARIO_BYTES_MAX + 1);
-    if (!in || !text) {
-        if (in) {
-            fclose(in);
-        }
-        free(text);
-        return NULL;
-    }
-    size_t bytes = fread(text, 1, SCENARIO_BYTES_MAX, in);
-    text[bytes] = '\0';
-    fclose(in);
-    return text;
-}
-
-static bool read_scenario(struct scenario *scenario, const struct order *order) {
-    for (const struct catalog_entry *entry = catalog; entry->name; entry++) {
-        if (strcmp(entry->name, order->scenario) == 0) {
-            return scenario_read(scenario, entry->name, entry->text, order->nodes > 0);
-        }
-    }
-    char *text = read_file(order->scenario);
-    if (!text) {
-        return scenario_fail(scenario, "scenario %s: %s (--list shows the built-in ones)",
-                             order->scenario, strerror(errno));
-    }
-    bool ok = scenario_read(scenario, order->scenario, text, order->nodes > 0);
-    free(text);
-    return ok;
-}
-
-static bool apply_pairs(struct scenario *scenario, const struct order *order, bool are_variables) {
-    for (size_t i = 0; i < order->pairs_count; i++) {
-        const struct order_pair *pair = &order->pairs[i];
-        char name[64];
-        char reason[HENGE_REASON_BYTES];
-        const char *value = pair->text + pair->name_bytes + 1;
-        if (pair->is_variable != are_variables) {
-            continue;
-        }
-        if (pair->name_bytes >= sizeof(name)) {
-            return scenario_fail(scenario, "\"%.40s...\": the name is too long", pair->text);
-        }
-        memcpy(name, pair->text, pair->name_bytes);
-        name[pair->name_bytes] = '\0';
-        if (are_variables) {
-            if (!scenario_set_variable(scenario, name, value)) {
-                return false;
-            }
-        } else if (henge_config_set(&scenario->settings.config, name, value, reason,
-                                    sizeof(reason)) != HENGE_OK) {
-            return scenario_fail(scenario, "--set: %.200s", reason);
-        }
-    }
-    return true;
-}
-
-static bool prepare(struct scenario *scenario, const struct order *order, uint64_t seed) {
-    struct sim_settings settings;
-    sim_settings_init(&settings, order->nodes > 0 ? order->nodes : NODES_USUAL, seed);
-    settings.profile = order->profile;
-    scenario_init(scenario, &settings);
-    bool ok = apply_pairs(scenario, order, true);
-    if (ok && order->is_swarm) {
-        ok = swarm_draw(scenario, order->nodes);
-    } else if (ok && order->scenario) {
-        ok = read_scenario(scenario, order);
-    }
-    ok = ok && apply_pairs(scenario, order, false) && scenario_complete(scenario);
-    if (order->duration_ns > 0) {
-        scenario->duration_ns = order->duration_ns;
-    } else if (scenario->duration_ns == 0) {
-        scenario->duration_ns = DURATION_USUAL_NS;
-    }
-    return ok;
-}
-
-static void put(char *text, size_t *used, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void put(char *text, size_t *used, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    int bytes = vsnprintf(text + *used, REPLAY_BYTES - *used, format, arguments);
-    va_end(arguments);
-    *used += bytes > 0 ? (size_t)bytes : 0;
-    *used = *used < REPLAY_BYTES ? *used : REPLAY_BYTES - 1;
-}
-
-static void replay_command(const struct order *order, uint64_t seed, char *text) {
-    size_t used = 0;
-    put(text, &used, "henge sim --seed %" PRIu64, seed);
-    if (order->nodes > 0) {
-        put(text, &used, " --nodes %" PRIu32, order->nodes);
-    }
-    if (order->duration_ns > 0) {
-        put(text, &used, " --duration %" PRIu64 "ns", order->duration_ns);
-    }
-    if (order->profile != &profile_henge) {
-        put(text, &used, " --profile %s", order->profile->name);
-    }
-    if (order->scenario) {
-        put(text, &used, " --scenario %s", order->scenario);
-    }
-    if (order->is_swarm) {
-        put(text, &used, " --swarm");
-    }
-    if (order->is_settling) {
-        put(text, &used, " --settle");
-    }
-    for (size_t i = 0; i < order->pairs_count; i++) {
-        put(text, &used, " --%s %s", order->pairs[i].is_variable ? "var" : "set",
-            order->pairs[i].text);
-    }
-}
-
 static bool draw_timeline(const struct order *order, const struct timeline *timeline,
                           const char *title) {
     if (strcmp(order->timeline, "-") == 0) {
@@ -183,16 +65,22 @@ static bool draw_timeline(const struct order *order, const struct timeline *time
 static void shrink(const struct order *order, struct scenario *scenario,
                    const struct run_options *options, const struct run_result *result) {
     struct run_result *smallest = malloc(sizeof(*smallest));
+    uint8_t invariant = result->violations[0].invariant;
     if (!smallest || order->shrink_ms == 0) {
         free(smallest);
         return;
     }
-    uint8_t invariant = result->violations[0].invariant;
+    if (isatty(STDERR_FILENO) == 1) {
+        fprintf(stderr, "making it smaller ...\n");
+    }
     shrink_scenario(scenario, options, invariant, order->shrink_ms, smallest);
-    fprintf(stderr, "# smaller, still fails %s: henge sim --seed %" PRIu64 "%s --scenario FILE\n",
-            checkers_invariants[invariant - 1].name, scenario->settings.seed,
-            options->is_settling ? " --settle" : "");
-    scenario_write(scenario, stderr);
+    /* Beside JSON, which stands alone on standard output. */
+    FILE *out = order->is_json ? stderr : stdout;
+    fprintf(out, "# Smaller, still fails %s. Saved as FILE: henge sim --scenario FILE\n",
+            checkers_invariants[invariant - 1].name);
+    scenario_write(scenario, out);
+    fputs("# End.\n", out);
+    fflush(out);
     free(smallest);
 }
 
@@ -218,68 +106,94 @@ static int report(const struct order *order, const struct report_head *head,
     return result->violations_count > 0 ? SIM_EXIT_VIOLATION : SIM_EXIT_OK;
 }
 
-static int run_seed(const struct order *order, uint64_t seed, struct run_result *result,
-                    struct scenario *scenario) {
-    char replay[REPLAY_BYTES];
-    struct progress progress = {.is_shown = isatty(STDERR_FILENO) == 1, .seed = seed};
+/* Draws it; -1: errno says why not. */
+static int finish_timeline(const struct order *order, struct timeline *timeline,
+                           const char *title) {
+    bool ok = !timeline || draw_timeline(order, timeline, title);
+    timeline_destroy(timeline);
+    return ok ? SIM_EXIT_OK : fail("%s: %s", order->timeline, strerror(errno));
+}
+
+/* One seed, its scenario prepared. */
+static int run_seed(const struct order *order, struct scenario *scenario,
+                    struct run_result *result) {
+    char replay[ORDER_REPLAY_BYTES];
+    struct progress progress = {.is_shown = isatty(STDERR_FILENO) == 1,
+                                .seed = scenario->settings.seed};
     struct run_options options = {.mask = order->is_unchecked ? 0 : CHECKERS_ALL,
-                                  .is_settling = order->is_swarm || order->is_settling,
+                                  .timeline = order->timeline ? timeline_create() : NULL,
                                   .on_progress = on_progress,
                                   .context = &progress};
-    if (!prepare(scenario, order, seed)) {
-        return fail("%s", scenario->reason);
-    }
-    if (order->is_showing) {
-        scenario_write(scenario, stdout);
-        return SIM_EXIT_OK;
-    }
-    if (order->timeline) {
-        options.timeline = timeline_create();
-    }
     run_scenario(scenario, &options, result);
     progress_clear(&progress);
-    if (!result->is_done) {
+    if (!result->is_done || (order->timeline && !options.timeline)) {
         timeline_destroy(options.timeline);
         return fail("the run could not be made: no memory, settings out of their limits, or more "
-                    "nodes than a timeline shows");
+                    "nodes than a timeline shows (%d)",
+                    TIMELINE_HOSTS_MAX);
     }
-    replay_command(order, seed, replay);
+    order_replay(order, scenario->settings.seed, replay);
     struct report_head head = {.scenario = order->is_swarm   ? "swarm"
                                            : order->scenario ? order->scenario
                                                              : "",
                                .replay = replay,
                                .settings = &scenario->settings};
     int code = report(order, &head, result);
-    if (options.timeline && !draw_timeline(order, options.timeline, replay)) {
-        code = fail("%s: %s", order->timeline, strerror(errno));
+    if (finish_timeline(order, options.timeline, replay) != SIM_EXIT_OK) {
+        return SIM_EXIT_USAGE;
     }
-    timeline_destroy(options.timeline);
-    options.timeline = NULL;
-    options.on_progress = NULL;
     if (code == SIM_EXIT_VIOLATION) {
+        options = (struct run_options){.mask = options.mask};
         shrink(order, scenario, &options, result);
     }
     return code;
 }
 
-int order_carry_out(const struct order *order) {
-    struct run_result *result = malloc(sizeof(*result));
-    struct scenario *scenario = malloc(sizeof(*scenario));
-    int worst = result && scenario ? SIM_EXIT_OK : fail("no memory");
-    uint64_t failed = 0;
-    if (worst == SIM_EXIT_OK && order->seeds > 1 && !order->is_json && !order->is_showing) {
+static int show_actions(const struct scenario *scenario) {
+    scenario_write(scenario, stdout);
+    return SIM_EXIT_OK;
+}
+
+/* All seeds; what is summed up goes to `summary`. */
+static int run_seeds(const struct order *order, struct scenario *scenario,
+                     struct run_result *result, struct summary *summary) {
+    int worst = SIM_EXIT_OK;
+    bool has_lines = order->seeds > 1 && !order->is_json && !order->is_showing;
+    if (has_lines) {
         report_line_head(stdout);
     }
     for (uint64_t i = 0; i < order->seeds && worst != SIM_EXIT_USAGE; i++) {
-        int code = run_seed(order, order->seed + i, result, scenario);
+        int code = SIM_EXIT_OK;
+        if (!order_prepare(order, order->seed + i, scenario)) {
+            code = fail("%s", scenario->reason);
+        } else if (order->is_showing) {
+            code = show_actions(scenario);
+        } else {
+            code = run_seed(order, scenario, result);
+            summary_add(summary, scenario->settings.seed, result);
+        }
         scenario_deinit(scenario);
-        failed += code == SIM_EXIT_VIOLATION;
         worst = code > worst ? code : worst;
     }
-    if (order->seeds > 1 && !order->is_json && !order->is_showing && worst != SIM_EXIT_USAGE) {
-        printf("%" PRIu64 " seeds, %" PRIu64 " with violations\n", order->seeds, failed);
+    if (has_lines && worst != SIM_EXIT_USAGE) {
+        char replay[ORDER_REPLAY_BYTES] = "";
+        if (summary->failed > 0) {
+            order_replay(order, summary->first_failed_seed, replay);
+        }
+        summary_print(summary, replay, stdout);
     }
+    return worst;
+}
+
+int order_carry_out(const struct order *order) {
+    struct run_result *result = malloc(sizeof(*result));
+    struct scenario *scenario = malloc(sizeof(*scenario));
+    struct summary summary;
+    bool has_summary = summary_init(&summary, order->seeds);
+    int code = result && scenario && has_summary ? run_seeds(order, scenario, result, &summary)
+                                                 : fail("no memory");
+    summary_deinit(&summary);
     free(result);
     free(scenario);
-    return worst;
+    return code;
 }

@@ -41,14 +41,19 @@ static void set_counts(json_t *object, const struct run_result *result) {
     set(object, "false_positives_healthy", counts->false_positives_healthy);
     set(object, "verdicts_on_faulty", counts->verdicts_about_faulty);
     set(object, "verdicts_on_down", counts->verdicts_about_down);
-    set(object, "dead_seen_of_live", figures->dead_seen);
+    set(object, "dead_seen_healthy", figures->dead_seen_healthy);
+    set(object, "dead_seen_faulty", figures->dead_seen_faulty);
+    set(object, "outages", figures->outages);
     set(object, "crashes", figures->crashes);
     set(object, "undetected", figures->undetected);
     set(object, "updates", figures->updates);
+    set(object, "undelivered", figures->undelivered);
     set(object, "update_bytes", figures->update_bytes);
     set(object, "ring_versions_max", figures->ring_versions_max);
     set(object, "views_distinct", figures->views_distinct);
+    set(object, "views_at_end", figures->views_at_end);
     set(object, "stream_bytes", figures->stream_bytes);
+    set(object, "memory_bytes", figures->memory_bytes);
     set(object, "bytes_per_member", figures->bytes_per_member);
 }
 
@@ -79,6 +84,8 @@ json_t *report_json(const struct report_head *head, const struct run_result *res
     json_object_set_new(object, "detect_ms", spread_json(&figures->detect));
     json_object_set_new(object, "detect_first_ms", spread_json(&figures->detect_first));
     json_object_set_new(object, "detect_all_ms", spread_json(&figures->detect_all));
+    json_object_set_new(object, "outage_ms", spread_json(&figures->outage));
+    json_object_set_new(object, "outage_first_ms", spread_json(&figures->outage_first));
     json_object_set_new(object, "dissemination_ms", spread_json(&figures->dissemination));
     json_object_set_new(object, "packets_per_node_s",
                         json_real((double)figures->packets_per_node_s_milli / 1000));
@@ -124,6 +131,7 @@ static void text_figures(const struct run_result *result, FILE *out) {
     row(out, "false positives (FP)", counts->false_positives);
     row(out, "of healthy nodes (FP-)", counts->false_positives_healthy);
     row(out, "verdicts on faulty ones", counts->verdicts_about_faulty);
+    row(out, "healthy ones held dead, by nodes", figures->dead_seen_healthy);
     row(out, "verdicts on those that are down", counts->verdicts_about_down);
     row_spread(out, "crash known, per node", &figures->detect);
     row_spread(out, "crash known, first node", &figures->detect_first);
@@ -131,12 +139,16 @@ static void text_figures(const struct run_result *result, FILE *out) {
     if (figures->undetected > 0) {
         row(out, "never learnt (crash, node)", figures->undetected);
     }
+    row_spread(out, "outage held dead, per node", &figures->outage);
+    row_spread(out, "outage held dead, first node", &figures->outage_first);
     row_spread(out, "update known, per node", &figures->dissemination);
     if (figures->updates > 0) {
         row(out, "bytes per update", figures->update_bytes);
+        row(out, "never delivered (update, node)", figures->undelivered);
     }
     row(out, "ring versions, most at one node", figures->ring_versions_max);
     row(out, "different views on the way", figures->views_distinct);
+    row(out, "different views at the end", figures->views_at_end);
     fprintf(out, "  %-34s %14.2f\n", "packets per node and second",
             (double)figures->packets_per_node_s_milli / 1000);
     fprintf(out, "  %-34s %14" PRIu64 " (most: %" PRIu64 ")\n", "bytes per node and second",
@@ -185,7 +197,7 @@ void report_line(const struct report_head *head, const struct run_result *result
             (double)(result->virtual_ns / NS_PER_MS) / 1000, (double)result->wall_ms / 1000,
             result->counts.false_positives, result->counts.false_positives_healthy);
     put_ms(out, result->figures.detect.median_ns);
-    put_ms(out, result->figures.detect_all.max_ns);
+    put_ms(out, result->figures.detect_all.median_ns);
     fprintf(out, " %7s  %" PRIu64 "\n", result->is_converged ? "yes" : "no",
             result->violations_count);
 }

@@ -80,7 +80,7 @@ static void play(struct run *run, struct run_result *out) {
         }
     }
     run_until(run, end_ns);
-    if (run->options->is_settling && !run->is_stopped) {
+    if (scenario->is_settling && !run->is_stopped) {
         struct sim_action heal = {.kind = SIM_HEAL, .who = {0, scenario->settings.hosts, 1}};
         sim_act(run->sim, &heal);
         checkers_healed(run->checkers);
@@ -104,7 +104,7 @@ void run_scenario(const struct scenario *scenario, const struct run_options *opt
         return;
     }
     run.checkers = checkers_create(run.sim, options->mask);
-    run.measures = measures_create(run.sim);
+    run.measures = run.checkers ? measures_create(run.sim, run.checkers) : NULL;
     bool ok = run.checkers && run.measures;
     if (ok && options->timeline) {
         ok = timeline_attach(options->timeline, run.sim);

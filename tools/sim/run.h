@@ -8,9 +8,7 @@
 #include "tools/sim/timeline.h"
 
 struct run_options {
-    uint32_t mask; /* of invariants, see checkers.h */
-    /* After the scenario: everything is healed, and run on until liveness is due. */
-    bool is_settling;
+    uint32_t mask;             /* of invariants, see checkers.h */
     struct timeline *timeline; /* may be NULL */
     /* Now and then; may be NULL. False ends the run. */
     bool (*on_progress)(void *context, const struct sim *sim, uint64_t until_ns);

@@ -1,15 +1,16 @@
-/* tools/sim/scenario.c - see scenario.h: lines, variables, settings; and writing it all back. */
+/* tools/sim/scenario.c - see scenario.h: lines, words and variables. */
 #include "tools/sim/scenario.h"
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 32, REPEATS_MAX = 100000 };
+struct random scenario_random(uint64_t seed) {
+    return random_of_seed(seed ^ UINT64_C(0x7363656e6172696f));
+}
 
 void scenario_init(struct scenario *scenario, const struct sim_settings *settings) {
     *scenario = (struct scenario){.settings = *settings};
-    scenario->random = random_of_seed(settings->seed ^ UINT64_C(0x7363656e6172696f));
+    scenario->random = scenario_random(settings->seed);
 }
 
 void scenario_deinit(struct scenario *scenario) {
@@ -108,8 +109,8 @@ static uint32_t split(char *line, char **words) {
         if (*at == '\0') {
             return count;
         }
-        if (count == WORDS_MAX) {
-            return WORDS_MAX + 1;
+        if (count == SCENARIO_WORDS_MAX) {
+            return SCENARIO_WORDS_MAX + 1;
         }
         words[count++] = at;
         at += strcspn(at, " \t\r");
@@ -119,175 +120,9 @@ static uint32_t split(char *line, char **words) {
     }
 }
 
-/* at TIME roll HOSTS gap TIME VERB [what follows the hosts]: one host after another. */
-static bool read_roll(struct scenario *scenario, uint64_t at_ns, char **words, uint32_t count) {
-    struct host_list hosts;
-    uint32_t used;
-    uint64_t gap_ns;
-    char *line[WORDS_MAX];
-    char number[16];
-    if (!scenario_hosts(scenario, words, count, &hosts, &used)) {
-        return false;
-    }
-    bool ok = count >= used + 3 && strcmp(words[used], "gap") == 0;
-    ok = ok ? scenario_time(scenario, words[used + 1], &gap_ns)
-            : scenario_fail(scenario, "at TIME roll HOSTS gap TIME VERB ...");
-    for (uint32_t i = 0; ok && i < hosts.count; i++) {
-        snprintf(number, sizeof(number), "%" PRIu32, hosts.numbers[i]);
-        line[0] = words[used + 2];
-        line[1] = number;
-        memcpy(line + 2, words + used + 3, (count - used - 3) * sizeof(*line));
-        ok = scenario_verb(scenario, at_ns + i * gap_ns, line, count - used - 1);
-    }
-    free(hosts.numbers);
-    return ok;
-}
-
-/* at TIME [every TIME until TIME] [mark | roll ... | VERB ...] */
-static bool read_at(struct scenario *scenario, char **words, uint32_t count) {
-    uint64_t at_ns;
-    uint64_t every_ns = 0;
-    uint64_t until_ns = 0;
-    uint32_t used = 2;
-    if (count < 3) {
-        return scenario_fail(scenario, "at TIME what?");
-    }
-    if (!scenario_time(scenario, words[1], &at_ns)) {
-        return false;
-    }
-    if (strcmp(words[2], "every") == 0) {
-        if (count < 7 || strcmp(words[4], "until") != 0) {
-            return scenario_fail(scenario, "at TIME every TIME until TIME VERB ...");
-        }
-        if (!scenario_time(scenario, words[3], &every_ns) ||
-            !scenario_time(scenario, words[5], &until_ns)) {
-            return false;
-        }
-        if (every_ns == 0 || until_ns < at_ns || (until_ns - at_ns) / every_ns > REPEATS_MAX) {
-            return scenario_fail(scenario, "every %s until %s: never ends, or never begins",
-                                 words[3], words[5]);
-        }
-        used = 6;
-    }
-    if (strcmp(words[2], "roll") == 0) {
-        return read_roll(scenario, at_ns, words + 3, count - 3);
-    }
-    if (strcmp(words[used], "mark") == 0 && count == used + 1) {
-        scenario->mark_ns = at_ns;
-        return true;
-    }
-    do {
-        if (!scenario_verb(scenario, at_ns, words + used, count - used)) {
-            return false;
-        }
-        at_ns += every_ns;
-    } while (every_ns > 0 && at_ns <= until_ns);
-    return true;
-}
-
-static bool read_group(struct scenario *scenario, char **words, uint32_t count) {
-    uint32_t used = 0;
-    if (count < 3 || scenario->groups_count == SCENARIO_GROUPS_MAX ||
-        strlen(words[1]) >= sizeof(scenario->groups[0].name)) {
-        return scenario_fail(scenario, "group NAME HOSTS; at most %d", SCENARIO_GROUPS_MAX);
-    }
-    struct scenario_group *group = &scenario->groups[scenario->groups_count];
-    if (!scenario_hosts(scenario, words + 2, count - 2, &group->hosts, &used)) {
-        return false;
-    }
-    snprintf(group->name, sizeof(group->name), "%s", words[1]);
-    scenario->groups_count++;
-    return count == used + 2 || scenario_fail(scenario, "group: \"%s\"?", words[used + 2]);
-}
-
-static bool read_config(struct scenario *scenario, const char *key, const char *value) {
-    char reason[HENGE_REASON_BYTES];
-    if (henge_config_set(&scenario->settings.config, key, value, reason, sizeof(reason)) ==
-        HENGE_OK) {
-        return true;
-    }
-    return scenario_fail(scenario, "set: %.200s", reason);
-}
-
-static bool read_network(struct scenario *scenario, const char *key, const char *value) {
-    struct sim_network *network = &scenario->settings.network;
-    uint64_t ppm;
-    if (strcmp(key, "latency") == 0) {
-        return scenario_time(scenario, value, &network->delay_ns);
-    }
-    if (strcmp(key, "jitter") == 0) {
-        return scenario_time(scenario, value, &network->delay_random_ns);
-    }
-    uint32_t *share = strcmp(key, "loss") == 0        ? &network->loss_ppm
-                      : strcmp(key, "duplicate") == 0 ? &network->duplicate_ppm
-                                                      : &network->replay_ppm;
-    if (!scenario_share(scenario, value, &ppm)) {
-        return false;
-    }
-    *share = (uint32_t)ppm;
-    return true;
-}
-
-static bool read_count(struct scenario *scenario, const char *what, const char *value, int64_t min,
-                       int64_t max, uint32_t *out) {
-    int64_t number;
-    if (!scenario_number(scenario, value, &number)) {
-        return false;
-    }
-    if (number < min || number > max) {
-        return scenario_fail(scenario, "%s: %" PRId64 "..%" PRId64, what, min, max);
-    }
-    *out = (uint32_t)number;
-    return true;
-}
-
-static bool read_setting(struct scenario *scenario, char **words, uint32_t count,
-                         bool hosts_fixed) {
-    struct sim_settings *settings = &scenario->settings;
-    const char *key = words[0];
-    if (strcmp(key, "set") == 0 && count == 3) {
-        return read_config(scenario, words[1], words[2]);
-    }
-    if (strcmp(key, "var") == 0 && count == 3) {
-        return scenario_set_variable(scenario, words[1], words[2]);
-    }
-    if (strcmp(key, "group") == 0) {
-        return read_group(scenario, words, count);
-    }
-    if (count != 2) {
-        return scenario_fail(scenario, "\"%s\" is no setting, or has not one value", key);
-    }
-    if (strcmp(key, "nodes") == 0) {
-        uint32_t hosts = 0;
-        if (!read_count(scenario, key, words[1], 1, SIM_HOSTS_MAX, &hosts)) {
-            return false;
-        }
-        if (!hosts_fixed) {
-            sim_settings_hosts(settings, hosts);
-        }
-        return true;
-    }
-    if (strcmp(key, "zones") == 0) {
-        return read_count(scenario, key, words[1], 0, 4096, &settings->zones);
-    }
-    if (strcmp(key, "inbox") == 0) {
-        return read_count(scenario, key, words[1], 1, 1 << 20, &settings->inbox_packets);
-    }
-    if (strcmp(key, "duration") == 0) {
-        return scenario_time(scenario, words[1], &scenario->duration_ns);
-    }
-    const char *shares[] = {"latency", "jitter", "loss", "duplicate", "replay"};
-    for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
-        if (strcmp(key, shares[i]) == 0) {
-            return read_network(scenario, key, words[1]);
-        }
-    }
-    return scenario_fail(scenario, "\"%s\" is no setting", key);
-}
-
-static bool read_line(struct scenario *scenario, const char *line, size_t bytes, bool hosts_fixed) {
+static bool read_line(struct scenario *scenario, const char *line, size_t bytes) {
     char text[SCENARIO_LINE_BYTES];
-    char *words[WORDS_MAX];
+    char *words[SCENARIO_WORDS_MAX];
     if (!expand(scenario, line, bytes, text, sizeof(text))) {
         return false;
     }
@@ -295,22 +130,21 @@ static bool read_line(struct scenario *scenario, const char *line, size_t bytes,
     if (count == 0) {
         return true;
     }
-    if (count > WORDS_MAX) {
-        return scenario_fail(scenario, "more than %d words", WORDS_MAX);
+    if (count > SCENARIO_WORDS_MAX) {
+        return scenario_fail(scenario, "more than %d words", SCENARIO_WORDS_MAX);
     }
     if (strcmp(words[0], "at") == 0) {
-        return read_at(scenario, words, count);
+        return scenario_at(scenario, words, count);
     }
-    return read_setting(scenario, words, count, hosts_fixed);
+    return scenario_setting(scenario, words, count);
 }
 
-bool scenario_read(struct scenario *scenario, const char *file, const char *text,
-                   bool hosts_fixed) {
+bool scenario_read(struct scenario *scenario, const char *file, const char *text) {
     uint32_t number = 0;
     for (const char *at = text; *at != '\0';) {
         size_t bytes = strcspn(at, "\n");
         number++;
-        if (!read_line(scenario, at, bytes, hosts_fixed)) {
+        if (!read_line(scenario, at, bytes)) {
             char reason[SCENARIO_REASON_BYTES];
             snprintf(reason, sizeof(reason), "%s", scenario->reason);
             return scenario_fail(scenario, "%.60s:%u: %.180s", file, number, reason);
@@ -341,40 +175,4 @@ bool scenario_complete(struct scenario *scenario) {
     }
     scenario->is_booting = true;
     return true;
-}
-
-/* What differs from the defaults; names, addresses and seeds are the engine's. */
-static void write_config(const struct scenario *scenario, FILE *out) {
-    struct sim_settings fresh;
-    char value[HENGE_METADATA_BYTES + 1];
-    char usual[HENGE_METADATA_BYTES + 1];
-    const struct henge_config_key *key;
-    sim_settings_init(&fresh, scenario->settings.hosts, scenario->settings.seed);
-    for (size_t i = 0; (key = henge_config_describe(i)) != NULL; i++) {
-        if (henge_config_get(&scenario->settings.config, key->key, value, sizeof(value)) ==
-                HENGE_OK &&
-            henge_config_get(&fresh.config, key->key, usual, sizeof(usual)) == HENGE_OK &&
-            strcmp(value, usual) != 0) {
-            fprintf(out, "set %s %s\n", key->key, value);
-        }
-    }
-}
-
-void scenario_write(const struct scenario *scenario, FILE *out) {
-    const struct sim_settings *settings = &scenario->settings;
-    const struct sim_network *network = &settings->network;
-    fprintf(out, "nodes %u\nzones %u\ninbox %u\n", settings->hosts, settings->zones,
-            settings->inbox_packets);
-    fprintf(out, "duration %" PRIu64 "ns\n", scenario->duration_ns);
-    fprintf(out, "latency %" PRIu64 "ns\njitter %" PRIu64 "ns\n", network->delay_ns,
-            network->delay_random_ns);
-    fprintf(out, "loss %uppm\nduplicate %uppm\nreplay %uppm\n", network->loss_ppm,
-            network->duplicate_ppm, network->replay_ppm);
-    write_config(scenario, out);
-    if (scenario->mark_ns > 0) {
-        fprintf(out, "at %" PRIu64 "ns mark\n", scenario->mark_ns);
-    }
-    for (size_t i = 0; i < scenario->count; i++) {
-        scenario_verb_write(&scenario->actions[i], out);
-    }
 }

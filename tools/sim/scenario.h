@@ -7,12 +7,13 @@
 #ifndef TOOLS_SIM_SCENARIO_H
 #define TOOLS_SIM_SCENARIO_H
 
+#include "core/base/clock.h"
 #include "core/base/random.h"
 #include "tools/sim/sim.h"
 #include <stdio.h>
 
 enum {
-    SCENARIO_NAME_BYTES = 64,
+    SCENARIO_WORDS_MAX = 32,
     SCENARIO_LINE_BYTES = 512,
     SCENARIO_REASON_BYTES = 256,
     SCENARIO_VARIABLES_MAX = 32,
@@ -20,6 +21,8 @@ enum {
     SCENARIO_ACTIONS_MAX = 1 << 20,
     SCENARIO_BYTES_MAX = 1 << 20
 };
+
+#define SCENARIO_TIME_MAX_NS (UINT64_C(10) * 365 * 86400 * NS_PER_S)
 
 /* Some hosts, in rising order. */
 struct host_list {
@@ -32,15 +35,24 @@ struct scenario_pair {
     char value[64];
 };
 
+/* What the command line has said. */
+enum scenario_fixed {
+    SCENARIO_FIXED_NODES = 1,
+    SCENARIO_FIXED_SEED = 2,
+    SCENARIO_FIXED_PROFILE = 4
+};
+
 struct scenario {
-    char name[SCENARIO_NAME_BYTES];
     struct sim_settings settings;
     uint64_t duration_ns; /* 0: not said */
     uint64_t mark_ns;     /* figures are about what comes after */
-    bool is_booting;      /* the boot is the scenario's own; else all join through host 0 at once */
+    bool is_settling;     /* at the end: everything is healed, liveness is demanded in time */
+    bool is_booting;      /* it starts hosts at 0 by itself; else all join through host 0 at once */
     struct sim_action *actions;
     size_t count, capacity;
     /* While it is read. */
+    uint32_t fixed; /* enum scenario_fixed: what the text does not decide any more */
+    bool is_drawn;  /* hosts have been named or drawn: their number and the seed stand */
     struct random random;
     struct scenario_pair variables[SCENARIO_VARIABLES_MAX];
     uint32_t variables_count;
@@ -55,30 +67,40 @@ struct scenario {
 /* `settings` are the beginning: hosts, seed and profile from the command line. */
 void scenario_init(struct scenario *scenario, const struct sim_settings *settings);
 void scenario_deinit(struct scenario *scenario);
+/* What a scenario draws from; another sequence than the run's own. */
+struct random scenario_random(uint64_t seed);
 /* A value that the scenario's own `var` does not replace. False: too many, too long. */
 bool scenario_set_variable(struct scenario *scenario, const char *name, const char *value);
-/* Reads a whole text; false with scenario->reason. hosts_fixed: `nodes` lines do not count, the
- * command line has said it. */
-bool scenario_read(struct scenario *scenario, const char *file, const char *text, bool hosts_fixed);
+/* Reads a whole text; false with scenario->reason. */
+bool scenario_read(struct scenario *scenario, const char *file, const char *text);
 /* An action more; false: too many, or no memory. */
 bool scenario_add(struct scenario *scenario, const struct sim_action *action);
 /* Everything joins through host 0 at once, unless the scenario boots by itself. */
 bool scenario_complete(struct scenario *scenario);
+
+/* scenario_settings.c: one line that is no "at". */
+bool scenario_setting(struct scenario *scenario, char **words, uint32_t count);
 /* Writes settings and actions so that scenario_read gives the same again. */
 void scenario_write(const struct scenario *scenario, FILE *out);
+
+/* scenario_at.c: at TIME ... */
+bool scenario_at(struct scenario *scenario, char **words, uint32_t count);
 
 /* scenario_words.c: the words of a line. Each gives false and says why. */
 bool scenario_fail(struct scenario *scenario, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* "30", "0.5", "200ms", "5us", "2m", "48h": seconds without a unit. */
+/* "30", "0.5", "200ms", "5us", "2m", "48h", "8+500ms": seconds without a unit. */
 bool scenario_time(struct scenario *scenario, const char *word, uint64_t *ns_out);
 /* "10%", "0.5%", "1200ppm". */
 bool scenario_share(struct scenario *scenario, const char *word, uint64_t *ppm_out);
 bool scenario_number(struct scenario *scenario, const char *word, int64_t *number_out);
-/* "7", "0..49", "0..98/2", "all", "rest", a group's name; or two words: "10 random", "1% random" of
- * all but host 0. *words_out: how many words it took. */
+/* "7", "0..49", "0..98/2", "all", "rest", "lower", "upper", a group's name; or two words: "10
+ * random", "1% random" of all but host 0. *words_out: how many words it took. */
 bool scenario_hosts(struct scenario *scenario, char **words, uint32_t count,
                     struct host_list *hosts_out, uint32_t *words_out);
+
+/* No group may have this name. */
+bool scenario_is_host_word(const char *word);
 
 /* scenario_verbs.c: one line of what happens, its "at" read already. */
 bool scenario_verb(struct scenario *scenario, uint64_t at_ns, char **words, uint32_t count);

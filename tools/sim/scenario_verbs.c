@@ -1,7 +1,7 @@
 /* tools/sim/scenario_verbs.c - the verbs of a scenario: words to actions and back.
  *
- *     VERB HOSTS [AMOUNT] [to|from HOSTS] [through HOST] [after TIME] [for TIME] [elsewhere]
- * [blank]
+ *     VERB HOSTS [AMOUNT] [to|from HOSTS] [through HOST] [after TIME] [for TIME]
+ *         [elsewhere] [blank]
  *
  * One row of the table says what a verb is and what its amount is. */
 #include "tools/sim/scenario.h"
@@ -10,7 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum amount { NO_AMOUNT, AMOUNT_SHARE, AMOUNT_TIME, AMOUNT_NUMBER, AMOUNT_HOST };
+enum amount {
+    NO_AMOUNT,
+    AMOUNT_SHARE,
+    AMOUNT_TIME,
+    AMOUNT_HOST,
+    AMOUNT_BYTES, /* per second */
+    AMOUNT_MS,    /* either way, ten years at most */
+    AMOUNT_PPM    /* either way, a half at most */
+};
 
 static const struct verb {
     const char *name;
@@ -18,33 +26,31 @@ static const struct verb {
     uint8_t amount;
     bool has_hosts;
     bool is_fault; /* takes "for TIME" */
-    uint64_t unit; /* of an amount that is a time */
 } verbs[] = {
-    {"start", SIM_START, NO_AMOUNT, true, false, 0},
-    {"crash", SIM_CRASH, NO_AMOUNT, true, false, 0},
-    {"restart", SIM_RESTART, NO_AMOUNT, true, false, 0},
-    {"leave", SIM_LEAVE, NO_AMOUNT, true, false, 0},
-    {"join", SIM_JOIN, NO_AMOUNT, true, false, 0},
-    {"metadata", SIM_METADATA, NO_AMOUNT, true, false, 0},
-    {"evict", SIM_EVICT, AMOUNT_HOST, true, false, 0},
-    {"pause", SIM_PAUSE, NO_AMOUNT, true, true, 0},
-    {"stall-gossip", SIM_STALL_GOSSIP, NO_AMOUNT, true, true, 0},
-    {"stall-detector", SIM_STALL_DETECTOR, NO_AMOUNT, true, true, 0},
-    {"deaf", SIM_DEAF, NO_AMOUNT, true, true, 0},
-    {"slow", SIM_SLOW, AMOUNT_TIME, true, true, 1},
-    {"loss-in", SIM_LOSS_IN, AMOUNT_SHARE, true, true, 0},
-    {"loss-out", SIM_LOSS_OUT, AMOUNT_SHARE, true, true, 0},
-    {"cut", SIM_CUT, NO_AMOUNT, true, true, 0},
-    {"split", SIM_CUT, NO_AMOUNT, true, true, 0},
-    {"delay", SIM_DELAY, AMOUNT_TIME, true, true, 1},
-    {"capacity", SIM_CAPACITY, AMOUNT_NUMBER, true, true, 0},
-    {"clock-step", SIM_CLOCK_STEP, AMOUNT_NUMBER, true, false, 0},
-    {"clock-drift", SIM_CLOCK_DRIFT, AMOUNT_NUMBER, true, true, 0},
-    {"later-version", SIM_LATER_VERSION, NO_AMOUNT, true, true, 0},
-    {"duplicate", SIM_DUPLICATE, AMOUNT_SHARE, false, true, 0},
-    {"replay", SIM_REPLAY, AMOUNT_SHARE, false, true, 0},
-    {"loss", SIM_LOSS, AMOUNT_SHARE, false, true, 0},
-    {"heal", SIM_HEAL, NO_AMOUNT, true, false, 0},
+    {"start", SIM_START, NO_AMOUNT, true, false},
+    {"crash", SIM_CRASH, NO_AMOUNT, true, false},
+    {"restart", SIM_RESTART, NO_AMOUNT, true, false},
+    {"leave", SIM_LEAVE, NO_AMOUNT, true, false},
+    {"join", SIM_JOIN, NO_AMOUNT, true, false},
+    {"metadata", SIM_METADATA, NO_AMOUNT, true, false},
+    {"evict", SIM_EVICT, AMOUNT_HOST, true, false},
+    {"pause", SIM_PAUSE, NO_AMOUNT, true, true},
+    {"stall-gossip", SIM_STALL_GOSSIP, NO_AMOUNT, true, true},
+    {"stall-detector", SIM_STALL_DETECTOR, NO_AMOUNT, true, true},
+    {"deaf", SIM_DEAF, NO_AMOUNT, true, true},
+    {"slow", SIM_SLOW, AMOUNT_TIME, true, true},
+    {"loss-in", SIM_LOSS_IN, AMOUNT_SHARE, true, true},
+    {"loss-out", SIM_LOSS_OUT, AMOUNT_SHARE, true, true},
+    {"cut", SIM_CUT, NO_AMOUNT, true, true},
+    {"delay", SIM_DELAY, AMOUNT_TIME, true, true},
+    {"capacity", SIM_CAPACITY, AMOUNT_BYTES, true, true},
+    {"clock-step", SIM_CLOCK_STEP, AMOUNT_MS, true, false},
+    {"clock-drift", SIM_CLOCK_DRIFT, AMOUNT_PPM, true, true},
+    {"later-version", SIM_LATER_VERSION, NO_AMOUNT, true, true},
+    {"duplicate", SIM_DUPLICATE, AMOUNT_SHARE, false, true},
+    {"replay", SIM_REPLAY, AMOUNT_SHARE, false, true},
+    {"loss", SIM_LOSS, AMOUNT_SHARE, false, true},
+    {"heal", SIM_HEAL, NO_AMOUNT, true, false},
 };
 
 static const struct verb *verb_named(const char *name) {
@@ -61,33 +67,54 @@ struct line {
     const struct verb *verb;
     struct sim_action action;
     struct host_list who, other;
-    bool is_split; /* both ways */
+    bool is_cut_off; /* "from": both ways */
 };
+
+static bool read_number(struct scenario *scenario, struct line *line, const char *word) {
+    int64_t min = 0;
+    int64_t max = 0;
+    switch (line->verb->amount) {
+    case AMOUNT_HOST:
+        max = scenario->settings.hosts - 1;
+        break;
+    case AMOUNT_BYTES:
+        min = 1;
+        max = INT64_C(1000000000000);
+        break;
+    case AMOUNT_MS:
+        max = (int64_t)(SCENARIO_TIME_MAX_NS / NS_PER_MS);
+        min = -max;
+        break;
+    default:
+        max = SIM_MILLION / 2;
+        min = -max;
+        break;
+    }
+    if (!scenario_number(scenario, word, &line->action.amount)) {
+        return false;
+    }
+    return (line->action.amount >= min && line->action.amount <= max) ||
+           scenario_fail(scenario, "%s: %" PRId64 "..%" PRId64 ", not %s", line->verb->name, min,
+                         max, word);
+}
 
 static bool read_amount(struct scenario *scenario, struct line *line, char **words, uint32_t count,
                         uint32_t *at) {
     uint64_t value = 0;
-    if (line->verb->amount == NO_AMOUNT) {
+    uint8_t amount = line->verb->amount;
+    if (amount == NO_AMOUNT) {
         return true;
     }
     if (*at >= count) {
         return scenario_fail(scenario, "%s: how much?", line->verb->name);
     }
     const char *word = words[(*at)++];
-    bool ok = true;
-    switch (line->verb->amount) {
-    case AMOUNT_SHARE:
-        ok = scenario_share(scenario, word, &value);
-        line->action.amount = (int64_t)value;
-        break;
-    case AMOUNT_TIME:
-        ok = scenario_time(scenario, word, &value);
-        line->action.amount = (int64_t)value;
-        break;
-    default:
-        ok = scenario_number(scenario, word, &line->action.amount);
-        break;
+    if (amount != AMOUNT_SHARE && amount != AMOUNT_TIME) {
+        return read_number(scenario, line, word);
     }
+    bool ok = amount == AMOUNT_SHARE ? scenario_share(scenario, word, &value)
+                                     : scenario_time(scenario, word, &value);
+    line->action.amount = (int64_t)value;
     return ok;
 }
 
@@ -129,6 +156,7 @@ static bool read_rest(struct scenario *scenario, struct line *line, char **words
             line->action.flag |= SIM_RESTART_FORGETS;
         } else if ((strcmp(word, "to") == 0 || strcmp(word, "from") == 0) && has_next &&
                    line->verb->kind == SIM_CUT && line->other.count == 0) {
+            line->is_cut_off = strcmp(word, "from") == 0;
             if (!scenario_hosts(scenario, words + at, count - at, &line->other, &used)) {
                 return false;
             }
@@ -173,7 +201,7 @@ static bool spread(struct scenario *scenario, struct line *line) {
             back.who = action.other;
             back.other = action.who;
             if (!scenario_add(scenario, &action) ||
-                (line->is_split && !scenario_add(scenario, &back))) {
+                (line->is_cut_off && !scenario_add(scenario, &back))) {
                 return false;
             }
         }
@@ -211,12 +239,10 @@ bool scenario_verb(struct scenario *scenario, uint64_t at_ns, char **words, uint
         return scenario_fail(scenario, "\"%s\" is no verb", words[0]);
     }
     line.action = (struct sim_action){.at_ns = at_ns, .kind = line.verb->kind};
-    line.is_split = strcmp(line.verb->name, "split") == 0;
-    bool joins = line.verb->kind == SIM_START || line.verb->kind == SIM_RESTART;
     bool ok = read_line(scenario, &line, words, count) && spread(scenario, &line);
     free(line.who.numbers);
     free(line.other.numbers);
-    scenario->is_booting |= ok && joins && line.verb->kind == SIM_START;
+    scenario->is_booting |= line.verb->kind == SIM_START && at_ns == 0;
     return ok;
 }
 

@@ -43,21 +43,41 @@ static bool decimal(const char *word, uint64_t scale, uint64_t *out, const char 
     return true;
 }
 
-bool scenario_time(struct scenario *scenario, const char *word, uint64_t *ns_out) {
+/* One time with its unit, up to a "+" or the end. */
+static bool one_time(const char *word, size_t bytes, uint64_t *ns_out) {
     static const struct {
         const char *unit;
         uint64_t ns;
     } units[] = {{"", NS_PER_S}, {"s", NS_PER_S},      {"ms", NS_PER_MS},     {"us", NS_PER_US},
                  {"ns", 1},      {"m", 60 * NS_PER_S}, {"h", 3600 * NS_PER_S}};
-    const char *unit = word + strspn(word, "0123456789.");
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+    size_t digits = strspn(word, "0123456789.");
+    for (size_t i = 0; digits <= bytes && i < sizeof(units) / sizeof(units[0]); i++) {
         const char *end;
-        if (strcmp(unit, units[i].unit) == 0 && decimal(word, units[i].ns, ns_out, &end) &&
-            end == unit) {
+        if (strlen(units[i].unit) == bytes - digits &&
+            memcmp(word + digits, units[i].unit, bytes - digits) == 0) {
+            return decimal(word, units[i].ns, ns_out, &end) && end == word + digits;
+        }
+    }
+    return false;
+}
+
+bool scenario_time(struct scenario *scenario, const char *word, uint64_t *ns_out) {
+    *ns_out = 0;
+    for (const char *at = word;; at++) {
+        size_t bytes = strcspn(at, "+");
+        uint64_t ns;
+        if (!one_time(at, bytes, &ns) || ns > SCENARIO_TIME_MAX_NS - *ns_out) {
+            return scenario_fail(scenario,
+                                 "\"%s\" is no time up to ten years (30, 0.5, 200ms, 5us, 2m, "
+                                 "48h, 8+500ms)",
+                                 word);
+        }
+        *ns_out += ns;
+        at += bytes;
+        if (*at == '\0') {
             return true;
         }
     }
-    return scenario_fail(scenario, "\"%s\" is no time (30, 0.5, 200ms, 5us, 2m, 48h)", word);
 }
 
 bool scenario_share(struct scenario *scenario, const char *word, uint64_t *ppm_out) {
@@ -134,30 +154,55 @@ static bool take_group(struct scenario *scenario, const struct host_list *group,
     return true;
 }
 
+static uint64_t host_number(const char **at) {
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(*at, &end, 10);
+    bool is_number = **at >= '0' && **at <= '9' && errno == 0;
+    *at = end;
+    return is_number ? number : UINT64_MAX;
+}
+
 static bool take_literal(struct scenario *scenario, const char *word, struct host_list *out) {
-    const char *at;
-    uint64_t first = 0;
-    uint64_t last;
+    const char *at = word;
+    uint64_t first = host_number(&at);
+    uint64_t last = first;
     uint64_t step = 1;
-    if (!decimal(word, 1, &first, &at) && *word != '.') {
-        return scenario_fail(scenario, "\"%s\" is no set of hosts", word);
-    }
-    at = word + strspn(word, "0123456789");
-    last = first = strtoull(word, NULL, 10);
     if (strncmp(at, "..", 2) == 0) {
-        char *end;
-        last = strtoull(at + 2, &end, 10);
-        at = end;
+        at += 2;
+        last = host_number(&at);
     }
     if (*at == '/') {
-        char *end;
-        step = strtoull(at + 1, &end, 10);
-        at = end;
+        at++;
+        step = host_number(&at);
     }
-    if (*at != '\0') {
+    if (*at != '\0' || first == UINT64_MAX || last == UINT64_MAX || step == UINT64_MAX) {
         return scenario_fail(scenario, "\"%s\" is no set of hosts", word);
     }
     return take_range(scenario, first, last, step, out);
+}
+
+static bool is_word_for_many(const char *word) {
+    return strcmp(word, "all") == 0 || strcmp(word, "rest") == 0 || strcmp(word, "lower") == 0 ||
+           strcmp(word, "upper") == 0;
+}
+
+bool scenario_is_host_word(const char *word) {
+    return is_word_for_many(word) || strcmp(word, "random") == 0 || (*word >= '0' && *word <= '9');
+}
+
+/* Words for many. "rest" is all but the one that they join through. */
+static bool take_word(struct scenario *scenario, const char *word, struct host_list *out) {
+    uint32_t hosts = scenario->settings.hosts;
+    if (strcmp(word, "all") == 0) {
+        return take_range(scenario, 0, hosts - 1, 1, out);
+    }
+    if (hosts < 2) {
+        return scenario_fail(scenario, "\"%s\" of one host?", word);
+    }
+    return strcmp(word, "rest") == 0    ? take_range(scenario, 1, hosts - 1, 1, out)
+           : strcmp(word, "lower") == 0 ? take_range(scenario, 0, hosts / 2 - 1, 1, out)
+                                        : take_range(scenario, hosts / 2, hosts - 1, 1, out);
 }
 
 bool scenario_hosts(struct scenario *scenario, char **words, uint32_t count,
@@ -182,11 +227,8 @@ bool scenario_hosts(struct scenario *scenario, char **words, uint32_t count,
         return scenario_number(scenario, words[0], &number) &&
                take_random(scenario, number > 0 ? (uint64_t)number : 0, hosts_out);
     }
-    if (strcmp(words[0], "all") == 0) {
-        return take_range(scenario, 0, hosts - 1, 1, hosts_out);
-    }
-    if (strcmp(words[0], "rest") == 0) { /* all but the one they join through */
-        return take_range(scenario, 1, hosts - 1, 1, hosts_out);
+    if (is_word_for_many(words[0])) {
+        return take_word(scenario, words[0], hosts_out);
     }
     for (uint32_t i = 0; i < scenario->groups_count; i++) {
         if (strcmp(words[0], scenario->groups[i].name) == 0) {

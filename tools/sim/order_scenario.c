@@ -1,0 +1,137 @@
+/* tools/sim/order_scenario.c - what an order of the command line means: its scenario, made whole;
+ * and the command that says the same again. */
+#include "core/base/clock.h"
+#include "tools/sim/catalog.h"
+#include "tools/sim/henge_sim.h"
+#include "tools/sim/swarm.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NODES_USUAL = 5 };
+#define DURATION_USUAL_NS (60 * NS_PER_S)
+
+/* NULL with errno. */
+static char *read_file(const char *path) {
+    FILE *in = fopen(path, "r");
+    char *text = in ? malloc(SCENARIO_BYTES_MAX + 1) : NULL;
+    size_t bytes = text ? fread(text, 1, SCENARIO_BYTES_MAX + 1, in) : 0;
+    int error = !in || !text || ferror(in) ? errno : bytes > SCENARIO_BYTES_MAX ? EFBIG : 0;
+    if (in) {
+        fclose(in);
+    }
+    if (error != 0) {
+        free(text);
+        errno = error;
+        return NULL;
+    }
+    text[bytes] = '\0';
+    return text;
+}
+
+static bool read_scenario(struct scenario *scenario, const struct order *order) {
+    for (const struct catalog_entry *entry = catalog; entry->name; entry++) {
+        if (strcmp(entry->name, order->scenario) == 0) {
+            return scenario_read(scenario, entry->name, entry->text);
+        }
+    }
+    char *text = read_file(order->scenario);
+    if (!text) {
+        return scenario_fail(scenario, "scenario %s: %s (--list shows the built-in ones)",
+                             order->scenario, strerror(errno));
+    }
+    bool ok = scenario_read(scenario, order->scenario, text);
+    free(text);
+    return ok;
+}
+
+static bool apply_pairs(struct scenario *scenario, const struct order *order, bool are_variables) {
+    for (size_t i = 0; i < order->pairs_count; i++) {
+        const struct order_pair *pair = &order->pairs[i];
+        char name[64];
+        char reason[HENGE_REASON_BYTES];
+        const char *value = pair->text + pair->name_bytes + 1;
+        if (pair->is_variable != are_variables) {
+            continue;
+        }
+        if (pair->name_bytes >= sizeof(name)) {
+            return scenario_fail(scenario, "\"%.40s...\": the name is too long", pair->text);
+        }
+        memcpy(name, pair->text, pair->name_bytes);
+        name[pair->name_bytes] = '\0';
+        if (are_variables) {
+            if (!scenario_set_variable(scenario, name, value)) {
+                return false;
+            }
+        } else if (henge_config_set(&scenario->settings.config, name, value, reason,
+                                    sizeof(reason)) != HENGE_OK) {
+            return scenario_fail(scenario, "--set: %.200s", reason);
+        }
+    }
+    return true;
+}
+
+bool order_prepare(const struct order *order, uint64_t seed, struct scenario *scenario) {
+    struct sim_settings settings;
+    sim_settings_init(&settings, order->nodes > 0 ? order->nodes : NODES_USUAL, seed);
+    settings.profile = order->profile;
+    scenario_init(scenario, &settings);
+    scenario->fixed = order->fixed;
+    scenario->is_settling = order->is_settling || order->is_swarm;
+    bool ok = apply_pairs(scenario, order, true);
+    if (ok && order->is_swarm) {
+        ok = swarm_draw(scenario, order->nodes);
+    } else if (ok && order->scenario) {
+        ok = read_scenario(scenario, order);
+    }
+    ok = ok && apply_pairs(scenario, order, false) && scenario_complete(scenario);
+    if (order->duration_ns > 0) {
+        scenario->duration_ns = order->duration_ns;
+    } else if (scenario->duration_ns == 0) {
+        scenario->duration_ns = DURATION_USUAL_NS;
+    }
+    return ok;
+}
+
+static void put(char *text, size_t *used, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void put(char *text, size_t *used, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    int bytes = vsnprintf(text + *used, ORDER_REPLAY_BYTES - *used, format, arguments);
+    va_end(arguments);
+    *used += bytes > 0 ? (size_t)bytes : 0;
+    *used = *used < ORDER_REPLAY_BYTES ? *used : ORDER_REPLAY_BYTES - 1;
+}
+
+void order_replay(const struct order *order, uint64_t seed, char text[ORDER_REPLAY_BYTES]) {
+    size_t used = 0;
+    put(text, &used, "henge sim --seed %" PRIu64, seed);
+    if (order->nodes > 0) {
+        put(text, &used, " --nodes %" PRIu32, order->nodes);
+    }
+    if (order->duration_ns > 0) {
+        put(text, &used, " --duration %" PRIu64 "ns", order->duration_ns);
+    }
+    if (order->fixed & SCENARIO_FIXED_PROFILE) {
+        put(text, &used, " --profile %s", order->profile->name);
+    }
+    if (order->scenario) {
+        put(text, &used, " --scenario %s", order->scenario);
+    }
+    if (order->is_swarm) {
+        put(text, &used, " --swarm");
+    }
+    if (order->is_settling) {
+        put(text, &used, " --settle");
+    }
+    if (order->is_unchecked) {
+        put(text, &used, " --no-checks");
+    }
+    for (size_t i = 0; i < order->pairs_count; i++) {
+        put(text, &used, " --%s %s", order->pairs[i].is_variable ? "var" : "set",
+            order->pairs[i].text);
+    }
+}
