@@ -7,7 +7,10 @@
 #include <string.h>
 
 void join_init(struct join *join) {
-    *join = (struct join){.state = JOIN_IDLE, .reason = "", .retry_ns = TIME_NEVER};
+    *join = (struct join){.state = JOIN_IDLE,
+                          .reason = "",
+                          .retry_ns = TIME_NEVER,
+                          .admissions = token_bucket_of(JOINS_PER_S, JOINS_BURST)};
 }
 
 static bool is_own_address(const struct membership *membership,
@@ -29,6 +32,7 @@ static void add_seed(struct membership *membership, const struct henge_address *
 void join_seeds_set(struct membership *membership, const struct henge_address *seeds,
                     size_t count) {
     membership->join.seeds_count = 0;
+    seeds_forget_outcomes(&membership->join);
     for (size_t i = 0; i < count; i++)
         add_seed(membership, &seeds[i]);
 }
@@ -64,13 +68,21 @@ static void send_join(struct membership *membership, const struct henge_address 
 
 void join_step(struct membership *membership, struct outbox *outbox) {
     struct join *join = &membership->join;
-    if (join->state != JOIN_UNDER_WAY || join->retry_ns > membership->now_ns)
+    struct hints *hints = &join->hints;
+    if (join->state != JOIN_UNDER_WAY)
+        return;
+    if (!pull_is_active(membership, PULL_FOR_JOIN))
+        for (; hints->asked < hints->count; hints->asked++)
+            send_join(membership, &hints->addresses[hints->asked], outbox);
+    if (join->retry_ns > membership->now_ns)
         return;
     join->retry_ns = membership->now_ns + JOIN_RETRY_NS;
     if (pull_is_active(membership, PULL_FOR_JOIN))
         return;
     for (uint32_t i = 0; i < join->seeds_count; i++)
         send_join(membership, &join->seeds[i], outbox);
+    for (uint32_t i = 0; i < hints->count; i++)
+        send_join(membership, &hints->addresses[i], outbox);
 }
 
 uint64_t join_deadline(const struct membership *membership) {
@@ -98,12 +110,18 @@ static void join_done(struct membership *membership) {
 }
 
 void join_pull_over(struct membership *membership, bool is_whole) {
-    if (membership->join.state != JOIN_UNDER_WAY)
+    struct join *join = &membership->join;
+    if (join->state != JOIN_UNDER_WAY)
         return;
-    if (is_whole)
+    if (is_whole) {
         join_done(membership);
-    else
-        membership->join.retry_ns = membership->now_ns; /* another seed may do better */
+        return;
+    }
+    seeds_note(join, &join->pulled_from, SEED_STREAM_FAILED);
+    /* Another seed may do better; soon, but not all at one moment. */
+    uint64_t wait_ns = JOIN_PULL_RETRY_NS;
+    wait_ns += random_below(&membership->random, 3 * JOIN_PULL_RETRY_NS);
+    join->retry_ns = membership->now_ns + wait_ns;
 }
 
 /* What this node holds on the joiner before it hears him. */
@@ -121,6 +139,27 @@ static void note_held(const struct membership *membership, const struct update *
         reply->held_kind = HELD_OTHER_BOOT; /* a tombstone knows no boot */
         reply->held = stone->liveness;
         reply->held_address = stone->address;
+    }
+}
+
+/* A joiner more than this node can serve is sent on, if there is anybody to send it to. */
+static bool is_busy(struct membership *membership) {
+    if (membership->table.live_count == 0)
+        return false;
+    return !token_bucket_take(&membership->join.admissions, membership->now_ns) ||
+           !scripts_have_room(&membership->scripts);
+}
+
+static void put_others(struct membership *membership, struct wire_join_reply *reply,
+                       struct bytes_writer *writer) {
+    uint32_t slots[BUSY_NAMES];
+    uint32_t count = table_pick(&membership->table, &membership->random, slots, BUSY_NAMES);
+    for (uint32_t i = 0; i < count; i++) {
+        struct update other = merge_update_of(membership, slots[i], true);
+        if (other.encoded == NULL || wire_update_bytes(&other) > bytes_room(writer))
+            continue;
+        wire_update_put(writer, &other);
+        reply->count++;
     }
 }
 
@@ -146,9 +185,11 @@ static void send_reply(struct membership *membership, const struct delivery *del
             wire_update_put(&writer, &own);
             reply->count = 1;
         }
-        struct bytes_writer patch = bytes_writer_of(body, WIRE_JOIN_REPLY_BYTES);
-        wire_join_reply_put(&patch, reply);
+    } else if (reply->verdict == JOIN_BUSY) {
+        put_others(membership, reply, &writer);
     }
+    struct bytes_writer patch = bytes_writer_of(body, WIRE_JOIN_REPLY_BYTES);
+    wire_join_reply_put(&patch, reply);
     (void)message_commit(delivery->outbox, &writer, &delivery->source->address,
                          delivery->head.source_generation);
 }
@@ -184,6 +225,8 @@ void join_receive(struct membership *membership, struct delivery *delivery) {
         reply.held_kind = HELD_OTHER_BOOT;
         reply.held = (struct liveness){own->generation, own->version, own->status};
         reply.held_address = own->record->address;
+    } else if (is_busy(membership)) {
+        reply.verdict = JOIN_BUSY;
     } else {
         note_held(membership, &joiner, &fields, &reply);
         if (hear(membership, &joiner, &fields, MERGE_GOSSIP, delivery).outcome == MERGE_REFUSED)
@@ -202,6 +245,33 @@ static const char *reason_of(uint8_t verdict) {
     default:
         return "refused for a reason that this version does not know";
     }
+}
+
+static enum seed_outcome outcome_of(uint8_t verdict) {
+    switch (verdict) {
+    case JOIN_ACCEPTED:
+        return SEED_ANSWERED;
+    case JOIN_REFUSED_RING:
+        return SEED_REFUSED_RING;
+    case JOIN_REFUSED_FULL:
+        return SEED_REFUSED_FULL;
+    case JOIN_BUSY:
+        return SEED_BUSY;
+    default:
+        return SEED_REFUSED;
+    }
+}
+
+/* Others are asked at once. Nothing else of the answer is believed. */
+static void take_hints(struct membership *membership, struct delivery *delivery, uint32_t count) {
+    struct update update;
+    struct record_fields fields;
+    for (uint32_t i = 0; i < count; i++) {
+        (void)wire_update_get(&delivery->reader, &update, &fields);
+        if (update.encoded != NULL && !is_own_address(membership, &fields.address))
+            (void)seeds_hint(&membership->join, &fields.address);
+    }
+    delivery_trailing(membership, delivery);
 }
 
 /* The cluster knows another, or a later, incarnation of this name: surpass it and ask again. */
@@ -235,10 +305,10 @@ static void take_snapshot(struct membership *membership, struct delivery *delive
         return; /* a further seed: its members are known now, sync does the rest */
     if (reply->is_complete)
         join_done(membership);
-    else
-        (void)pull_by_stream(membership, PULL_FOR_JOIN, &delivery->source->address,
-                             delivery->head.source_generation, SNAPSHOT_ALL_BUCKETS,
-                             delivery->outbox);
+    else if (pull_by_stream(membership, PULL_FOR_JOIN, &delivery->source->address,
+                            delivery->head.source_generation, SNAPSHOT_ALL_BUCKETS,
+                            delivery->outbox))
+        join->pulled_from = delivery->source->address;
 }
 
 void join_reply_receive(struct membership *membership, struct delivery *delivery) {
@@ -252,6 +322,11 @@ void join_reply_receive(struct membership *membership, struct delivery *delivery
         return;
     if (reply.request_id != join->request_id || join->state == JOIN_IDLE)
         return;
+    seeds_note(join, &delivery->source->address, outcome_of(reply.verdict));
+    if (reply.verdict == JOIN_BUSY) {
+        take_hints(membership, delivery, reply.count);
+        return;
+    }
     if (reply.verdict != JOIN_ACCEPTED) {
         if (join->state == JOIN_UNDER_WAY) {
             join->state = JOIN_REFUSED;

@@ -11,6 +11,8 @@
 #include "membership/limits.h"
 #include "membership/membership.h"
 #include "membership/outbox.h"
+#include "membership/seeds.h"
+#include "membership/token_bucket.h"
 
 struct delivery;
 
@@ -19,8 +21,12 @@ struct join {
     const char *reason;
     struct henge_address seeds[SEEDS_MAX]; /* kept for healing too */
     uint32_t seeds_count;
-    uint32_t request_id; /* of the present generation's attempts */
-    uint64_t retry_ns;   /* TIME_NEVER when not joining */
+    uint8_t outcomes[SEEDS_MAX]; /* enum seed_outcome, of the join under way or the last one */
+    struct hints hints;
+    struct henge_address pulled_from; /* the table is being fetched there */
+    struct token_bucket admissions;   /* of others through this node */
+    uint32_t request_id;              /* of the present generation's attempts */
+    uint64_t retry_ns;                /* TIME_NEVER when not joining */
 };
 
 void join_init(struct join *join);

@@ -44,6 +44,8 @@ enum {
 
     /* Join, leave, healing. */
     SEEDS_MAX = HENGE_SEEDS_MAX,
+    JOINS_PER_S = 200, /* taken in by one node; beyond that it names others */
+    JOINS_BURST = 128,
     LEAVE_ACKS_WANTED = 3,
     LEAVE_ACKS_MAX = 16,
     FORMER_ADDRESSES_MAX = 64,
@@ -54,6 +56,7 @@ enum {
 };
 
 #define JOIN_RETRY_NS NS_PER_S
+#define JOIN_PULL_RETRY_NS (50 * NS_PER_MS) /* at least; up to four times that */
 #define CONTACT_ALONE_MAX_NS (10 * NS_PER_S)
 #define SYNC_INTERVAL_NS NS_PER_S
 #define SYNC_FULL_NS (30 * NS_PER_S) /* whole tables, in profiles that do so (memberlist's LAN) */

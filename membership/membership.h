@@ -158,6 +158,8 @@ uint32_t membership_former_addresses(const struct membership *membership,
 enum membership_join_state membership_join_state(const struct membership *membership);
 /* "ring parameters differ", ...; empty unless JOIN_REFUSED. */
 const char *membership_join_reason(const struct membership *membership);
+/* How each seed answered so far: "127.0.0.1:7001: no answer; ...". The bytes written. */
+size_t membership_join_report(const struct membership *membership, char *text, size_t room);
 
 enum membership_leave_state { LEAVE_NONE = 0, LEAVE_UNDER_WAY, LEAVE_DONE };
 void membership_leave(struct membership *membership, uint64_t now_ns, uint64_t deadline_ns);

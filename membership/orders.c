@@ -157,6 +157,10 @@ const char *membership_join_reason(const struct membership *membership) {
     return membership->join.reason;
 }
 
+size_t membership_join_report(const struct membership *membership, char *text, size_t room) {
+    return seeds_report(&membership->join, text, room);
+}
+
 void membership_leave(struct membership *membership, uint64_t now_ns, uint64_t deadline_ns) {
     membership->now_ns = now_ns;
     leave_start(membership, deadline_ns);

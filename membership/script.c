@@ -33,6 +33,13 @@ struct script *script_take(struct scripts *scripts, size_t bytes) {
     return NULL;
 }
 
+bool scripts_have_room(const struct scripts *scripts) {
+    bool has_room = scripts->shared != NO_SLOT;
+    for (uint32_t i = 0; i < SCRIPTS_MAX; i++)
+        has_room |= scripts->entries[i].bytes == NULL;
+    return has_room;
+}
+
 void script_release(struct scripts *scripts, struct script *script) {
     ASSERT(script->references > 0);
     if (--script->references == 0)

@@ -29,6 +29,8 @@ void scripts_init(struct scripts *scripts, struct memory *memory);
 void scripts_deinit(struct scripts *scripts);
 /* A free script with room for `bytes` and one reference; NULL: all are in use, or no memory. */
 struct script *script_take(struct scripts *scripts, size_t bytes);
+/* Could a snapshot be answered with now? */
+bool scripts_have_room(const struct scripts *scripts);
 void script_release(struct scripts *scripts, struct script *script);
 /* Tokens name scripts in the outbox; they are index + 1, 0 is nobody's. */
 uint64_t script_token(const struct scripts *scripts, const struct script *script);

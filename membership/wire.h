@@ -62,7 +62,12 @@ struct wire_join {
 void wire_join_put(struct bytes_writer *writer, const struct wire_join *join);
 bool wire_join_get(struct bytes_reader *reader, struct wire_join *join_out);
 
-enum join_verdict { JOIN_ACCEPTED = 0, JOIN_REFUSED_RING, JOIN_REFUSED_FULL };
+enum join_verdict {
+    JOIN_ACCEPTED = 0,
+    JOIN_REFUSED_RING,
+    JOIN_REFUSED_FULL,
+    JOIN_BUSY /* the updates are others to be asked instead */
+};
 enum held_kind { HELD_NOTHING = 0, HELD_OTHER_BOOT, HELD_SAME_BOOT };
 
 struct wire_join_reply {

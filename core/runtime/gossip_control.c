@@ -11,6 +11,8 @@
 #include "core/runtime/subscriptions.h"
 #include <string.h>
 
+enum { JOIN_REPORT_BYTES = 512 };
+
 /* Passes ATTACH or DETACH to the next in the round. */
 static bool start_round(struct gossip_role *role, struct henge_node *node, uint8_t kind) {
     struct role_message message = {.kind = kind, .node = node->id};
@@ -177,12 +179,24 @@ static bool is_refused(const struct henge_node *node) {
            kind != CONTROL_SUBSCRIBE && kind != CONTROL_UNSUBSCRIBE;
 }
 
+/* The time is over: which seed failed how. */
+static void log_join(const struct henge_node *node) {
+    char report[JOIN_REPORT_BYTES];
+    if (node->gossip && membership_join_report(node->gossip->membership, report, sizeof(report))) {
+        log_write(&node->runtime->log, HENGE_LOG_WARN, "%s: not joined yet: %s", node->config.name,
+                  report);
+    }
+}
+
 /* True when the call is finished. */
 static bool control_step(struct gossip_role *role, struct henge_node *node, uint64_t now_ns) {
     struct control *control = &node->control;
     bool is_abandoned =
         atomic_load_explicit(&control->state, memory_order_acquire) == CONTROL_ABANDONED;
     role->desk.current = node;
+    if (is_abandoned && control->kind == CONTROL_JOIN) {
+        log_join(node);
+    }
     if (is_abandoned && control->kind != CONTROL_ATTACH && control->kind != CONTROL_DETACH) {
         control_finish(control, HENGE_TIMEOUT);
         return true;

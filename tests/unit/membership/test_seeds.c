@@ -1,0 +1,98 @@
+/* Whom a joiner asks: dead seeds, busy seeds and whom they name, and what is said of a failure. */
+#include "membership/message.h"
+#include "membership/state.h"
+#include "tests/support/cluster.h"
+#include <criterion/criterion.h>
+#include <string.h>
+
+Test(seeds, ten_dead_ones_cost_nothing) {
+    struct cluster *cluster = cluster_create(800);
+    cluster_form(cluster, 3);
+    struct henge_address seeds[11];
+    for (uint32_t i = 0; i < 10; i++)
+        seeds[i] = cluster_address(90 + i);
+    seeds[10] = cluster_address(1);
+    cluster_start(cluster, 5, 0, 5000000);
+    membership_join(cluster->nodes[5].membership, seeds, 11, cluster->now_ns);
+    cluster->nodes[5].is_dirty = true;
+    cr_assert(cluster_run_until(cluster, 50 * NS_PER_MS, cluster_all_joined));
+    cluster_destroy(cluster);
+}
+
+static void make_busy(struct cluster *cluster, uint32_t number) {
+    struct token_bucket *admissions = &cluster->nodes[number].membership->join.admissions;
+    *admissions = token_bucket_of(1, 1);
+    while (token_bucket_take(admissions, cluster->now_ns))
+        continue;
+}
+
+Test(seeds, a_busy_one_names_others_who_take_the_joiner_in_at_once) {
+    struct cluster *cluster = cluster_create(801);
+    cluster_form(cluster, 10);
+    make_busy(cluster, 0);
+    cluster_reset_counts(cluster);
+    cluster_start(cluster, 20, 0, 5000000);
+    cluster_join(cluster, 20, 0);
+    cr_assert(cluster_run_until(cluster, 100 * NS_PER_MS, cluster_all_joined));
+    cr_assert_eq(cluster->nodes[20].membership->join.hints.count, BUSY_NAMES);
+    cr_assert_eq(cluster->nodes[20].packets_by_type[MESSAGE_JOIN], 1 + BUSY_NAMES);
+    cr_assert_eq(cluster->nodes[20].membership->join.outcomes[0], SEED_BUSY);
+    cr_assert(cluster_run_until(cluster, NS_PER_S, cluster_agrees));
+    cr_assert_eq(cluster->nodes[20].membership->join.seeds_count, 1, "they become no seeds");
+    cluster_destroy(cluster);
+}
+
+Test(seeds, one_that_knows_nobody_else_is_never_busy) {
+    struct cluster *cluster = cluster_create(802);
+    cluster_start(cluster, 0, 0, 1000);
+    make_busy(cluster, 0);
+    cluster_start(cluster, 1, 0, 1000);
+    cluster_join(cluster, 1, 0);
+    cr_assert(cluster_run_until(cluster, 100 * NS_PER_MS, cluster_all_joined));
+    cluster_destroy(cluster);
+}
+
+Test(seeds, the_report_says_of_each_how_it_failed) {
+    struct cluster *cluster = cluster_create(803);
+    cluster_form(cluster, 30);
+    cluster->streams_refused = true;
+    struct henge_address seeds[2] = {cluster_address(90), cluster_address(1)};
+    cluster_start(cluster, 50, 0, 5000000);
+    struct membership *joiner = cluster->nodes[50].membership;
+    membership_join(joiner, seeds, 2, cluster->now_ns);
+    cluster->nodes[50].is_dirty = true;
+    cluster_run(cluster, 2 * NS_PER_S);
+    char text[256];
+    size_t bytes = membership_join_report(joiner, text, sizeof text);
+    cr_assert_eq(bytes, strlen(text));
+    cr_assert_str_eq(text, "127.1.0.90:7000: no answer; 127.1.0.1:7000: answered");
+    char small[40];
+    cr_assert_eq(membership_join_report(joiner, small, sizeof small),
+                 strlen("127.1.0.90:7000: no answer"), "whole ones only");
+
+    cluster->settings.ring_parameters = 78;
+    cluster_start(cluster, 51, 0, 5000000);
+    cluster_join(cluster, 51, 1);
+    cluster_run(cluster, NS_PER_S);
+    (void)membership_join_report(cluster->nodes[51].membership, text, sizeof text);
+    cr_assert_str_eq(text, "127.1.0.1:7000: refused, ring parameters differ");
+    cluster_destroy(cluster);
+}
+
+Test(seeds, a_failed_fetch_is_tried_again_soon_but_not_at_once) {
+    struct cluster *cluster = cluster_create(804);
+    cluster_form(cluster, 30);
+    struct membership *seed = cluster->nodes[0].membership;
+    /* All scripts are lent: the seed takes in, but its answer to PULL is "busy". */
+    cluster_start(cluster, 50, 0, 5000000);
+    cluster_join(cluster, 50, 0);
+    cluster_run(cluster, 2 * NS_PER_MS);
+    for (uint32_t i = 0; i < SCRIPTS_MAX; i++)
+        if (seed->scripts.entries[i].bytes == NULL)
+            (void)script_take(&seed->scripts, 16);
+    cluster_run(cluster, NS_PER_S / 2);
+    cr_assert_leq(cluster->nodes[50].packets_by_type[MESSAGE_JOIN], 30);
+    cr_assert_eq(membership_join_state(cluster->nodes[50].membership), JOIN_DONE,
+                 "the busy seed named others");
+    cluster_destroy(cluster);
+}
