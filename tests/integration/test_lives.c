@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/wait.h>
 
-enum { THREE = 3, TRIES_MAX = 3000 };
+enum { THREE = 3, FOUR = 4, TRIES_MAX = 3000 };
 
 static char directory[128];
 static char output[1 << 16];
-static struct daemon daemons[THREE];
+static struct daemon daemons[FOUR];
 
 static void begin(void) {
     daemons_begin(directory);
@@ -19,7 +19,7 @@ static void begin(void) {
 }
 
 static void end(void) {
-    for (int index = 0; index < THREE; index++) {
+    for (int index = 0; index < FOUR; index++) {
         daemon_stop(&daemons[index], SIGKILL);
     }
     daemons_end(directory);
@@ -167,5 +167,29 @@ Test(lives, each_profile_finds_a_crash) {
         cr_assert(daemon_wait_status(&daemons[0], "n2", "LEFT"));
         daemon_stop(&daemons[0], SIGKILL);
     }
+    end();
+}
+
+Test(lives, two_of_four_that_were_stopped_accuse_nobody_and_come_back) {
+    cr_assert(daemons_cluster(daemons, FOUR, directory, NULL));
+    for (int index = 1; index < 3; index++) {
+        kill(daemons[index].pid, SIGSTOP);
+    }
+    cr_assert(daemon_wait_status(&daemons[0], "n2", "DEAD"));
+    cr_assert(daemon_wait_status(&daemons[3], "n3", "DEAD"));
+    for (int index = 1; index < 3; index++) {
+        kill(daemons[index].pid, SIGCONT);
+    }
+    for (int index = 0; index < FOUR; index++) {
+        cr_assert(daemon_wait_info(&daemons[index], "members_alive", FOUR));
+    }
+    for (int index = 1; index < 3; index++) {
+        cr_assert_eq(daemon_info(&daemons[index], "accusations"), 0);
+        cr_assert_eq(daemon_info(&daemons[index], "verdicts"), 0);
+        cr_assert_geq(daemon_info(&daemons[index], "pauses"), 1);
+        cr_assert(daemon_wait_text(&daemons[0], daemons[index].name, "ring_state", "active"),
+                  "held back for a while, then in the ring again");
+    }
+    cr_assert(daemons_wait_agreement(daemons, FOUR));
     end();
 }
