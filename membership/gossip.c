@@ -133,12 +133,6 @@ void gossip_own_news(struct membership *membership) {
     enqueue(membership, TOMBSTONE_NEWS_MAX, entry);
 }
 
-void gossip_own_version(struct membership *membership, bool is_full) {
-    struct gossip_entry entry = {.class = GOSSIP_OWN, .is_full = is_full};
-    entry.is_full |= !membership->settings.profile->is_event_driven; /* as memberlist's alive */
-    enqueue(membership, TOMBSTONE_NEWS_MAX, entry);
-}
-
 void gossip_heard(struct membership *membership, uint32_t slot, const struct update *update) {
     struct gossip *gossip = &membership->gossip;
     uint32_t id = TOMBSTONE_NEWS_MAX + slot;

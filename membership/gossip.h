@@ -68,8 +68,6 @@ void gossip_deinit(struct gossip *gossip);
 void gossip_news(struct membership *membership, const struct merge_result *result);
 /* This node's own news, before everything else. */
 void gossip_own_news(struct membership *membership);
-/* It has refuted; is_full: to those too who know no record of it any more. */
-void gossip_own_version(struct membership *membership, bool is_full);
 void gossip_tombstone(struct membership *membership, const struct update *update);
 /* Somebody said what is known here already. */
 void gossip_heard(struct membership *membership, uint32_t slot, const struct update *update);

@@ -194,9 +194,7 @@ void self_version(struct membership *membership, uint64_t generation, uint32_t v
         membership->self.is_accused = false;
     membership->self.corrections_due = membership->self.corrections_count > 0;
     membership->self.retry_ns = 0;
-    /* Suspects are known with their record; whoever was buried may have been forgotten. */
-    const struct liveness *heard = &membership->self.passed;
-    gossip_own_version(membership, heard->status >= HENGE_DEAD && heard->version + 1 >= version);
+    gossip_own_news(membership);
 }
 
 static enum henge_status set_payload(struct membership *membership,
