@@ -34,7 +34,7 @@ void sim_settings_init(struct sim_settings *settings, uint32_t hosts, uint64_t s
 void sim_settings_hosts(struct sim_settings *settings, uint32_t hosts) {
     settings->hosts = hosts;
     settings->builds_views = hosts <= VIEWS_UP_TO_HOSTS;
-    settings->config.members_max = hosts + hosts / 8 + MEMBERS_SPARE;
+    settings->config.members_max = hosts + hosts / 32 + MEMBERS_SPARE;
 }
 
 /* Memory. */
