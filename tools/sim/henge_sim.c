@@ -97,8 +97,28 @@ static void parse_duration(struct argp_state *state, struct order *order, const 
     }
 }
 
+static bool parse_flag(struct order *order, int key) {
+    switch (key) {
+    case OPTION_SWARM:
+        return order->is_swarm = true;
+    case OPTION_SETTLE:
+        return order->is_settling = true;
+    case OPTION_NO_CHECKS:
+        return order->is_unchecked = true;
+    case OPTION_JSON:
+        return order->is_json = true;
+    case OPTION_ACTIONS:
+        return order->is_showing = true;
+    default:
+        return false;
+    }
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state) {
     struct order *order = state->input;
+    if (parse_flag(order, key)) {
+        return 0;
+    }
     switch (key) {
     case 'n':
         order->nodes = (uint32_t)parse_number(state, "nodes", argument, 1, SIM_HOSTS_MAX);
@@ -134,21 +154,6 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case OPTION_TIMELINE:
         order->timeline = argument;
-        return 0;
-    case OPTION_SWARM:
-        order->is_swarm = true;
-        return 0;
-    case OPTION_SETTLE:
-        order->is_settling = true;
-        return 0;
-    case OPTION_NO_CHECKS:
-        order->is_unchecked = true;
-        return 0;
-    case OPTION_JSON:
-        order->is_json = true;
-        return 0;
-    case OPTION_ACTIONS:
-        order->is_showing = true;
         return 0;
     case OPTION_LIST:
         list_scenarios();

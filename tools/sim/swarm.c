@@ -9,7 +9,8 @@ enum {
     FAULTS_MAX = 24,
     BOOT_S = 20, /* all are up by then, with time to agree */
     FAULTS_S_MAX = 90,
-    FAULT_S_MAX = 30 /* of one fault */
+    FAULT_S_MAX = 30, /* of one fault */
+    CORE_S = 2        /* from healing until the core is up again */
 };
 
 static uint64_t draw(struct scenario *scenario, uint64_t from, uint64_t to) {
@@ -22,6 +23,9 @@ static bool chance(struct scenario *scenario, uint32_t percent) {
 
 static struct sim_hosts draw_hosts(struct scenario *scenario) {
     uint32_t hosts = scenario->settings.hosts;
+    if (chance(scenario, 4)) {
+        return (struct sim_hosts){0, hosts, 1};
+    }
     uint32_t few = hosts / 3 > 1 ? hosts / 3 : 1;
     uint32_t count = chance(scenario, 70) ? 1 : (uint32_t)draw(scenario, 1, few);
     uint32_t step = chance(scenario, 50) ? 1 : (uint32_t)draw(scenario, 1, 3);
@@ -38,6 +42,7 @@ static const uint8_t kinds[] = {
     SIM_SLOW,          SIM_LOSS_IN,      SIM_LOSS_OUT,       SIM_CUT,
     SIM_DELAY,         SIM_CAPACITY,     SIM_CLOCK_STEP,     SIM_CLOCK_DRIFT,
     SIM_LATER_VERSION, SIM_DUPLICATE,    SIM_REPLAY,         SIM_LOSS,
+    SIM_JOIN,          SIM_EVICT,
 };
 enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
 
@@ -78,32 +83,50 @@ static int64_t draw_seed(struct scenario *scenario, const struct sim_hosts *who)
     return at < who->first ? at : at + (last - who->first + 1);
 }
 
+static bool is_moment(uint8_t kind) {
+    return kind == SIM_CRASH || kind == SIM_LEAVE || kind == SIM_METADATA ||
+           kind == SIM_CLOCK_STEP || kind == SIM_JOIN || kind == SIM_EVICT;
+}
+
+/* Half the time two halves of the cluster, both ways; else some from some, one way. */
+static bool add_cut(struct scenario *scenario, struct sim_action *action) {
+    uint32_t hosts = scenario->settings.hosts;
+    action->other = draw_hosts(scenario);
+    if (chance(scenario, 50)) {
+        uint32_t border = (uint32_t)draw(scenario, 1, hosts - 1);
+        action->who = (struct sim_hosts){0, border, 1};
+        action->other = (struct sim_hosts){border, hosts - border, 1};
+        struct sim_action back = *action;
+        back.who = action->other;
+        back.other = action->who;
+        if (!scenario_add(scenario, &back)) {
+            return false;
+        }
+    }
+    return scenario_add(scenario, action);
+}
+
 static bool add_fault(struct scenario *scenario, uint8_t kind, uint64_t at_ns) {
     uint32_t hosts = scenario->settings.hosts;
     struct sim_action action = {.at_ns = at_ns, .kind = kind, .who = draw_hosts(scenario)};
     action.duration_ns = draw(scenario, NS_PER_S / 10, FAULT_S_MAX * NS_PER_S);
     action.amount = draw_amount(scenario, kind);
-    if (kind == SIM_CRASH || kind == SIM_LEAVE || kind == SIM_METADATA || kind == SIM_CLOCK_STEP) {
+    if (is_moment(kind)) {
         action.duration_ns = 0;
-    } else if (kind == SIM_RESTART) {
+    }
+    if (kind == SIM_RESTART) {
+        action.amount = draw_seed(scenario, &action.who);
         action.flag = (uint8_t)random_below(&scenario->random, 4);
         action.duration_ns =
             chance(scenario, 40) ? draw(scenario, 0, NS_PER_S) : action.duration_ns;
-        action.amount = draw_seed(scenario, &action.who);
-    } else if (kind == SIM_CUT) {
-        action.other = draw_hosts(scenario);
-        if (chance(scenario, 50)) { /* both ways, and half from half */
-            action.who = (struct sim_hosts){0, hosts / 2, 1};
-            action.other = (struct sim_hosts){hosts / 2, hosts - hosts / 2, 1};
-            struct sim_action back = action;
-            back.who = action.other;
-            back.other = action.who;
-            if (!scenario_add(scenario, &back)) {
-                return false;
-            }
-        }
     }
-    return scenario_add(scenario, &action);
+    if (kind == SIM_JOIN || kind == SIM_EVICT) {
+        action.amount = (int64_t)random_below(&scenario->random, hosts);
+    }
+    if (kind == SIM_EVICT) {
+        action.who.count = 1;
+    }
+    return kind == SIM_CUT ? add_cut(scenario, &action) : scenario_add(scenario, &action);
 }
 
 static void draw_network(struct scenario *scenario) {
@@ -113,19 +136,21 @@ static void draw_network(struct scenario *scenario) {
     network->loss_ppm = chance(scenario, 30) ? (uint32_t)draw(scenario, 0, 50000) : 0;
 }
 
-/* Those that ended come back, so that there is something to agree about. */
-static bool add_revival(struct scenario *scenario, uint64_t at_ns) {
-    struct sim_action start = {.at_ns = at_ns, .kind = SIM_START, .amount = 0};
-    start.who = (struct sim_hosts){0, scenario->settings.hosts, 1};
-    return scenario_add(scenario, &start);
+/* A quarter of the clusters runs at another pace. */
+static void draw_settings(struct scenario *scenario) {
+    static const uint32_t periods_ms[] = {200, 500, 2000};
+    scenario->settings.zones = (uint32_t)random_below(&scenario->random, 4);
+    if (chance(scenario, 25)) {
+        scenario->settings.config.probe_period_ms = periods_ms[random_below(&scenario->random, 3)];
+    }
 }
 
 /* One who comes back at another address and remembers nobody finds the others by its seed alone:
  * that one must be there in the end. */
-static bool has_strangers(const struct scenario *scenario) {
+static bool is_needed(const struct scenario *scenario, uint32_t host) {
     for (size_t i = 0; i < scenario->count; i++) {
         const struct sim_action *action = &scenario->actions[i];
-        if (action->kind == SIM_RESTART &&
+        if (action->kind == SIM_RESTART && action->amount == host &&
             action->flag == (SIM_RESTART_OTHER_ADDRESS | SIM_RESTART_FORGETS)) {
             return true;
         }
@@ -133,15 +158,34 @@ static bool has_strangers(const struct scenario *scenario) {
     return false;
 }
 
-bool swarm_draw(struct scenario *scenario, uint32_t hosts) {
-    uint32_t most = chance(scenario, 75) ? HOSTS_FEW : HOSTS_MAX;
-    uint32_t drawn = (uint32_t)draw(scenario, HOSTS_MIN, most);
-    sim_settings_hosts(&scenario->settings, hosts > 0 ? hosts : drawn);
-    scenario->settings.zones = (uint32_t)random_below(&scenario->random, 4);
-    draw_network(scenario);
-    if (!scenario_complete(scenario)) {
+/* Everything heals, and a random core of the hosts is up again: those of it that were down join
+ * through one of the core. The others stay as they are. */
+static bool add_core(struct scenario *scenario, uint64_t at_ns) {
+    uint32_t hosts = scenario->settings.hosts;
+    uint32_t percent = (uint32_t)draw(scenario, 30, 100);
+    uint32_t first = (uint32_t)random_below(&scenario->random, hosts);
+    uint32_t second = (first + 1) % hosts;
+    struct sim_action action = {.at_ns = at_ns, .kind = SIM_HEAL, .who = {0, hosts, 1}};
+    if (!scenario_add(scenario, &action)) {
         return false;
     }
+    for (uint32_t i = 0; i < hosts; i++) {
+        uint32_t host = (first + i) % hosts;
+        if (host == first || host == second || chance(scenario, percent) ||
+            is_needed(scenario, host)) {
+            action = (struct sim_action){.at_ns = at_ns + draw(scenario, 0, NS_PER_S),
+                                         .kind = SIM_START,
+                                         .amount = host == first ? second : first,
+                                         .who = {host, 1, 1}};
+            if (!scenario_add(scenario, &action)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool draw_faults(struct scenario *scenario) {
     bool is_in[KINDS];
     uint32_t percent = (uint32_t)draw(scenario, 10, 50);
     uint32_t in = 0;
@@ -161,7 +205,17 @@ bool swarm_draw(struct scenario *scenario, uint32_t hosts) {
             count--;
         }
     }
-    scenario->duration_ns = BOOT_S * NS_PER_S + faults_ns + FAULT_S_MAX * NS_PER_S;
-    bool is_reviving = chance(scenario, 60) || has_strangers(scenario);
-    return !is_reviving || add_revival(scenario, scenario->duration_ns - NS_PER_S);
+    uint64_t healed_ns = BOOT_S * NS_PER_S + faults_ns;
+    scenario->duration_ns = healed_ns + CORE_S * NS_PER_S;
+    return add_core(scenario, healed_ns);
+}
+
+bool swarm_draw(struct scenario *scenario, uint32_t hosts) {
+    uint32_t most = chance(scenario, 75) ? HOSTS_FEW : HOSTS_MAX;
+    uint32_t drawn = (uint32_t)draw(scenario, HOSTS_MIN, most);
+    sim_settings_hosts(&scenario->settings, hosts > 0 ? hosts : drawn);
+    draw_settings(scenario);
+    draw_network(scenario);
+    scenario->is_settling = true;
+    return scenario_complete(scenario) && draw_faults(scenario);
 }
