@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 enum { THREE = 3, FOUR = 4, TRIES_MAX = 3000 };
 
@@ -191,5 +192,41 @@ Test(lives, two_of_four_that_were_stopped_accuse_nobody_and_come_back) {
                   "held back for a while, then in the ring again");
     }
     cr_assert(daemons_wait_agreement(daemons, FOUR));
+    end();
+}
+
+/* False where the kernel's filter is not ours to command. */
+static bool datagrams_cut(const struct daemon *daemon) {
+    char line[512];
+    snprintf(line, sizeof(line),
+             "t=henge_test_%d; p=%s; nft add table inet $t 2>/dev/null && "
+             "nft \"add chain inet $t c { type filter hook input priority 0; }\" && "
+             "nft add rule inet $t c udp dport $p drop && nft add rule inet $t c udp sport $p drop",
+             (int)getpid(), strrchr(daemon->address, ':') + 1);
+    return daemon_run(line, NULL, 0) == 0;
+}
+
+static void datagrams_restore(void) {
+    char line[128];
+    snprintf(line, sizeof(line), "nft delete table inet henge_test_%d 2>/dev/null", (int)getpid());
+    daemon_run(line, NULL, 0);
+}
+
+Test(lives, where_datagrams_are_lost_and_streams_pass_nobody_is_dead, .fini = datagrams_restore) {
+    cr_assert(daemons_cluster(daemons, THREE, directory, NULL));
+    if (!datagrams_cut(&daemons[2])) {
+        end();
+        cr_skip_test("no nft here, or no right to use it");
+    }
+    for (int tries = 0; tries < TRIES_MAX && daemon_info(&daemons[0], "probes_streamed") < 10;
+         tries++) {
+        daemon_sleep_ms(20);
+    }
+    cr_assert_geq(daemon_info(&daemons[0], "probes_streamed"), 10);
+    cr_assert_gt(daemon_info(&daemons[2], "probes_streamed"), 0);
+    for (int index = 0; index < THREE; index++) {
+        cr_assert_eq(daemon_info(&daemons[index], "members_alive"), THREE);
+        cr_assert_eq(daemon_info(&daemons[index], "verdicts"), 0);
+    }
     end();
 }
