@@ -18,6 +18,7 @@ enum {
     LEAVE_TARGETS = 256,
     DETECTOR_OWN = 32,
     INBOX_ALLOWED = 2048,
+    MEMORY_SHARED = 64 * 1024, /* interned records */
     MEMORY_NODE = 256 * 1024,
     MEMORY_MEMBER = 2048
 };
@@ -125,7 +126,7 @@ static void on_sample(struct watch *watch, void *state) {
         known += membership_slots(sim_gossip(watch->sim, host)->membership);
         up++;
     }
-    uint64_t limit = (uint64_t)up * MEMORY_NODE + known * MEMORY_MEMBER;
+    uint64_t limit = MEMORY_SHARED + (uint64_t)up * MEMORY_NODE + known * MEMORY_MEMBER;
     if (sim_settings(watch->sim)->builds_views)
         limit *= 4; /* each view names all members, and live_views_max may be alive */
     if (sim_memory_bytes(watch->sim) > limit)
