@@ -133,8 +133,9 @@ struct gossip_node *gossip_node_create(const struct gossip_node_settings *settin
     node->now_ns = now_ns;
     node->deadline_ns = TIME_NEVER;
     node->removal_ns = TIME_NEVER;
+    const struct profile *profile = settings->membership.profile;
     publication_init(&node->publication, settings->publish_window_ns,
-                     settings->publish_window_max_ns);
+                     settings->publish_window_max_ns, !profile || profile->is_ring_batched);
     struct membership_observer observer = {.context = node,
                                            .on_change = on_change,
                                            .on_accused = on_accused,

@@ -1,9 +1,12 @@
 /* core/runtime/node/publication.c - see publication.h. */
 #include "core/runtime/node/publication.h"
 
-void publication_init(struct publication *publication, uint64_t window_ns, uint64_t window_max_ns) {
-    *publication = (struct publication){
-        .window_ns = window_ns, .window_max_ns = window_max_ns, .death_ns = TIME_NEVER};
+void publication_init(struct publication *publication, uint64_t window_ns, uint64_t window_max_ns,
+                      bool is_batched) {
+    *publication = (struct publication){.window_ns = window_ns,
+                                        .window_max_ns = window_max_ns,
+                                        .is_batched = is_batched,
+                                        .death_ns = TIME_NEVER};
 }
 
 void publication_members_changed(struct publication *publication) {
@@ -38,6 +41,9 @@ uint64_t publication_ring_due(const struct publication *publication, bool is_sus
                               uint64_t suspicion_min_ns) {
     if (!publication->ring_dirty) {
         return TIME_NEVER;
+    }
+    if (!publication->is_batched) {
+        return publication->ring_first_ns;
     }
     uint64_t quiet_ns = publication->ring_published_ns + publication->window_ns;
     uint64_t due_ns = publication->ring_first_ns;

@@ -25,12 +25,14 @@ struct publication {
     uint64_t ring_first_ns; /* first change not yet published */
     uint64_t ring_last_ns;
     uint64_t death_ns; /* first death not yet published, TIME_NEVER = none */
+    bool is_batched;   /* else each change of the ring is due at once (profile.h) */
     bool members_dirty;
     bool generation_dirty;
     bool ring_dirty;
 };
 
-void publication_init(struct publication *publication, uint64_t window_ns, uint64_t window_max_ns);
+void publication_init(struct publication *publication, uint64_t window_ns, uint64_t window_max_ns,
+                      bool is_batched);
 void publication_members_changed(struct publication *publication);
 void publication_generation_changed(struct publication *publication);
 void publication_ring_changed(struct publication *publication, uint64_t now_ns, bool is_death);

@@ -20,7 +20,7 @@
 
 Test(publication, the_first_change_after_quiet_goes_out_at_once) {
     struct publication publication;
-    publication_init(&publication, 250 * MS, 2000 * MS);
+    publication_init(&publication, 250 * MS, 2000 * MS, true);
     cr_assert_eq(publication_ring_due(&publication, false, 0), TIME_NEVER);
     publication_ring_changed(&publication, 10000 * MS, false);
     cr_assert_eq(publication_ring_due(&publication, false, 0), 10000 * MS);
@@ -28,7 +28,7 @@ Test(publication, the_first_change_after_quiet_goes_out_at_once) {
 
 Test(publication, further_changes_are_gathered_at_most_two_seconds) {
     struct publication publication;
-    publication_init(&publication, 250 * MS, 2000 * MS);
+    publication_init(&publication, 250 * MS, 2000 * MS, true);
     publication_ring_changed(&publication, 10000 * MS, false);
     publication_done(&publication, 10000 * MS, true);
     publication_ring_changed(&publication, 10100 * MS, false);
@@ -41,15 +41,25 @@ Test(publication, further_changes_are_gathered_at_most_two_seconds) {
 
 Test(publication, a_death_waits_for_the_other_suspects_but_not_for_ever) {
     struct publication publication;
-    publication_init(&publication, 250 * MS, 2000 * MS);
+    publication_init(&publication, 250 * MS, 2000 * MS, true);
     publication_ring_changed(&publication, 10000 * MS, true);
     cr_assert_eq(publication_ring_due(&publication, true, 3000 * MS), 13000 * MS);
     cr_assert_eq(publication_ring_due(&publication, false, 3000 * MS), 10000 * MS);
 }
 
+Test(publication, profiles_that_do_not_gather_publish_each_change) {
+    struct publication publication;
+    publication_init(&publication, 250 * MS, 2000 * MS, false);
+    publication_ring_changed(&publication, 10000 * MS, false);
+    publication_done(&publication, 10000 * MS, true);
+    cr_assert_eq(publication_ring_due(&publication, true, 3000 * MS), TIME_NEVER);
+    publication_ring_changed(&publication, 10100 * MS, true);
+    cr_assert_eq(publication_ring_due(&publication, true, 3000 * MS), 10100 * MS);
+}
+
 Test(publication, members_are_not_published_faster_than_the_interval) {
     struct publication publication;
-    publication_init(&publication, 250 * MS, 2000 * MS);
+    publication_init(&publication, 250 * MS, 2000 * MS, true);
     publication_done(&publication, 10000 * MS, false);
     cr_assert_eq(publication_members_due(&publication), TIME_NEVER);
     publication_members_changed(&publication);
