@@ -47,7 +47,7 @@ struct scenario {
     uint64_t duration_ns; /* 0: not said */
     uint64_t mark_ns;     /* figures are about what comes after */
     bool is_settling;     /* at the end: everything is healed, liveness is demanded in time */
-    bool is_booting;      /* it starts hosts at 0 by itself; else all join through host 0 at once */
+    bool is_booting; /* nobody is started but by actions; else all join through host 0 at once */
     struct sim_action *actions;
     size_t count, capacity;
     /* While it is read. */

@@ -117,6 +117,11 @@ static bool read_period(struct scenario *scenario, const char *key, const char *
     return set_config(scenario, "probe.period_ms", text);
 }
 
+static bool read_boot(struct scenario *scenario, const char *key, const char *value) {
+    scenario->is_booting = true;
+    return strcmp(value, "none") == 0 || scenario_fail(scenario, "%s none, or not at all", key);
+}
+
 static bool read_latency(struct scenario *scenario, const char *key, const char *value) {
     (void)key;
     return scenario_time(scenario, value, &scenario->settings.network.delay_ns);
@@ -161,6 +166,7 @@ bool scenario_setting(struct scenario *scenario, char **words, uint32_t count) {
         {"set", NULL},
         {"group", NULL},
         {"settle", NULL},
+        {"boot", read_boot},
     };
     const char *key = words[0];
     if (strcmp(key, "set") == 0 && count == 3) {
@@ -235,7 +241,7 @@ void scenario_write(const struct scenario *scenario, FILE *out) {
     const struct sim_settings *settings = &scenario->settings;
     fprintf(out, "nodes %" PRIu32 "\nseed %" PRIu64 "\nprofile %s\n", settings->hosts,
             settings->seed, settings->profile->name);
-    fprintf(out, "duration %" PRIu64 "ns\n%s", scenario->duration_ns,
+    fprintf(out, "duration %" PRIu64 "ns\nboot none\n%s", scenario->duration_ns,
             scenario->is_settling ? "settle\n" : "");
     write_network(settings, out);
     write_config(scenario, out);

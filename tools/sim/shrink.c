@@ -82,14 +82,78 @@ static bool halve_durations(struct shrink *shrink, struct scenario *scenario) {
 /* Actions speak of hosts by number: those that are gone are passed over by the engine. */
 static bool drop_hosts(struct shrink *shrink, struct scenario *scenario) {
     bool is_smaller = false;
-    while (scenario->settings.hosts > 2 && !is_out_of_time(shrink)) {
+    uint32_t step = scenario->settings.hosts / 2;
+    while (step > 0 && !is_out_of_time(shrink)) {
         uint32_t before = scenario->settings.hosts;
-        sim_settings_hosts(&scenario->settings, before - (before > 8 ? before / 4 : 1));
-        if (!still_fails(shrink, scenario)) {
-            sim_settings_hosts(&scenario->settings, before);
-            break;
+        if (before < step + 2) {
+            step = before > 2 ? before - 2 : 0;
+            continue;
         }
-        is_smaller = true;
+        sim_settings_hosts(&scenario->settings, before - step);
+        if (still_fails(shrink, scenario)) {
+            is_smaller = true;
+        } else {
+            sim_settings_hosts(&scenario->settings, before);
+            step /= 2;
+        }
+    }
+    return is_smaller;
+}
+
+/* The first or the last half of an action's hosts, as long as one of them will do. */
+static bool narrow_hosts(struct shrink *shrink, struct scenario *scenario) {
+    bool is_smaller = false;
+    for (size_t i = 0; i < scenario->count && !is_out_of_time(shrink);) {
+        struct sim_hosts *who = &scenario->actions[i].who;
+        struct sim_hosts before = *who;
+        uint32_t half = before.count / 2;
+        bool fails = false;
+        if (half > 0) {
+            who->count = half;
+            fails = still_fails(shrink, scenario);
+        }
+        if (half > 0 && !fails) {
+            who->first = before.first + half * (before.step > 0 ? before.step : 1);
+            who->count = before.count - half;
+            fails = still_fails(shrink, scenario);
+        }
+        if (fails) {
+            is_smaller = true;
+        } else {
+            *who = before;
+            i++;
+        }
+    }
+    return is_smaller;
+}
+
+/* The usual network instead of the drawn one, setting by setting. */
+static bool calm_network(struct shrink *shrink, struct scenario *scenario) {
+    struct sim_settings usual;
+    struct sim_settings before = scenario->settings;
+    bool is_smaller = false;
+    sim_settings_init(&usual, before.hosts, before.seed);
+    for (int part = 0; part < 4 && !is_out_of_time(shrink); part++) {
+        struct sim_settings *now = &scenario->settings;
+        before = *now;
+        if (part == 0) {
+            now->network = usual.network;
+        } else if (part == 1) {
+            now->network.loss_ppm = 0;
+        } else if (part == 2) {
+            now->network.delay_random_ns = usual.network.delay_random_ns;
+        } else {
+            now->zones = 0;
+        }
+        if (memcmp(&now->network, &before.network, sizeof(before.network)) == 0 &&
+            now->zones == before.zones) {
+            continue;
+        }
+        if (still_fails(shrink, scenario)) {
+            is_smaller = true;
+        } else {
+            *now = before;
+        }
     }
     return is_smaller;
 }
@@ -140,8 +204,10 @@ void shrink_scenario(struct scenario *scenario, const struct run_options *option
     while (is_smaller && !is_out_of_time(&shrink)) {
         is_smaller = drop_actions(&shrink, scenario);
         is_smaller |= drop_hosts(&shrink, scenario);
+        is_smaller |= narrow_hosts(&shrink, scenario);
         is_smaller |= halve_durations(&shrink, scenario);
         is_smaller |= cut_end(&shrink, scenario);
+        is_smaller |= calm_network(&shrink, scenario);
     }
     tidy(scenario);
     if (shrink.trial) {

@@ -5,8 +5,10 @@
 #include "tools/sim/run.h"
 
 /* Takes out actions (halves, then smaller parts: delta debugging, Zeller and Hildebrandt, TSE
- * 2002), shortens faults, drops the last hosts, cuts the end off. Changes `scenario` in place;
- * stops when nothing helps any more or the time is over. *result_out is the smallest run. */
+ * 2002), drops hosts, from the last, and from what befalls many, shortens faults, cuts the end off,
+ * takes the usual network. Changes `scenario` in place;
+ * stops when nothing helps any more or the time is over; but for
+ * that end the same run gives the same result. *result_out is the smallest run. */
 void shrink_scenario(struct scenario *scenario, const struct run_options *options,
                      uint8_t invariant, uint64_t budget_ms, struct run_result *result_out);
 
