@@ -44,8 +44,8 @@ enum {
 
     /* Join, leave, healing. */
     SEEDS_MAX = HENGE_SEEDS_MAX,
-    JOINS_PER_S = 200, /* taken in by one node; beyond that it names others */
-    JOINS_BURST = 128,
+    JOINS_PER_S = 1000, /* beyond that a seed names others, who may know less */
+    JOINS_BURST = 4096,
     LEAVE_ACKS_WANTED = 3,
     LEAVE_ACKS_MAX = 16,
     FORMER_ADDRESSES_MAX = 64,
