@@ -139,7 +139,7 @@ void gossip_heard(struct membership *membership, uint32_t slot, const struct upd
     if (slot == NO_SLOT || id >= gossip->capacity || !gossip->entries[id].is_queued)
         return;
     struct gossip_entry *entry = &gossip->entries[id];
-    uint32_t suspicion = membership->table.slots[slot].suspicion;
+    uint32_t suspicion = table_suspicion(&membership->table, slot);
     uint8_t accusers =
         suspicion == NO_SLOT ? 0 : membership->suspicions.entries[suspicion].accusers_count;
     if (entry->waves == 0 || update->accusers_count < accusers)

@@ -25,8 +25,6 @@ enum {
     REPLY_PACKETS_PER_S = 1000, /* answers have a bucket of their own */
     REPLY_PACKETS_BURST = 256,
 
-    /* The table. */
-    TABLE_SLOTS_FIRST = 16, /* doubles up to members_max */
     TOMBSTONES_MAX = 65536,
     TOMBSTONES_FIRST = 16,
 

@@ -1,6 +1,7 @@
 /* membership/membership.c - create, dispatch, step, deadline; every idea has a file of its own. */
 #include "membership/membership.h"
 #include "core/base/assert.h"
+#include "core/base/hash.h"
 #include "membership/record_wire.h"
 #include "membership/state.h"
 #include <string.h>
@@ -58,8 +59,9 @@ struct membership *membership_create(const struct membership_settings *settings,
     membership->forget_ns = TIME_NEVER;
     uint32_t stones = settings->members_max * 2;
     stones = stones > TOMBSTONES_MAX ? TOMBSTONES_MAX : stones;
-    bool ok = table_init(&membership->table, memory, settings->members_max, now_ns);
-    ok &= tombstones_init(&membership->tombstones, memory, stones, settings->tombstone_ns);
+    table_init(&membership->table, memory, settings->members_max,
+               hash64_pair(settings->random_seed, settings->members_max), now_ns);
+    bool ok = tombstones_init(&membership->tombstones, memory, stones, settings->tombstone_ns);
     suspicions_init(membership);
     membership->freeze.heard_ns = now_ns;
     membership->table.is_zone_blind = !membership->settings.profile->is_zone_aware;

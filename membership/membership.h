@@ -52,7 +52,9 @@ struct member {
     struct record *record;
     uint64_t generation;
     uint32_t version;
-    uint8_t status; /* enum henge_member_status */
+    uint8_t status;   /* enum henge_member_status */
+    uint8_t slot_use; /* table.h's own, as the next: they fill what would lie empty */
+    uint16_t live_position;
     uint64_t status_since_ns;
 };
 

@@ -73,14 +73,16 @@ static bool is_legal(const struct member *member, const struct liveness *after) 
 
 /* A suspicion belongs to one incarnation: a refuted or newly accused one starts from nothing. */
 static void follow_suspicion(struct membership *membership, uint32_t slot, bool is_same) {
-    struct slot *place = &membership->table.slots[slot];
+    struct table *table = &membership->table;
+    uint32_t id = table_suspicion(table, slot);
     bool is_suspect = membership->table.members[slot].status == HENGE_SUSPECT;
-    if (place->suspicion != NO_SLOT && !(is_suspect && is_same)) {
-        suspicion_end(&membership->suspicions, place->suspicion);
-        place->suspicion = NO_SLOT;
+    if (id != NO_SLOT && !(is_suspect && is_same)) {
+        suspicion_end(&membership->suspicions, id);
+        table_suspicion_set(table, slot, id = NO_SLOT);
     }
-    if (is_suspect && place->suspicion == NO_SLOT)
-        place->suspicion = suspicion_start(&membership->suspicions, slot, membership->now_ns);
+    if (is_suspect && id == NO_SLOT)
+        table_suspicion_set(table, slot,
+                            suspicion_start(&membership->suspicions, slot, membership->now_ns));
     if (membership->suspicions.count > 0)
         membership->suspicions.next_ns = 0; /* a change of size or of an accuser moves all times */
 }
@@ -366,7 +368,7 @@ struct update merge_update_of(const struct membership *membership, uint32_t slot
         update.encoded = member->record->encoded;
         update.encoded_bytes = member->record->encoded_bytes;
     }
-    uint32_t id = membership->table.slots[slot].suspicion;
+    uint32_t id = table_suspicion(&membership->table, slot);
     if (id != NO_SLOT) {
         const struct suspicion *suspicion = &membership->suspicions.entries[id];
         update.accusers_count = suspicion->accusers_count;

@@ -46,7 +46,7 @@ void membership_probe_failed(struct membership *membership, uint32_t slot, uint6
         !membership_can_speak(membership))
         return;
     bool starts = member->status == HENGE_ALIVE;
-    uint32_t suspicion = membership->table.slots[slot].suspicion;
+    uint32_t suspicion = table_suspicion(&membership->table, slot);
     if (!starts && suspicion_has(&membership->suspicions, suspicion, membership->name_hash))
         return;
     if (!suspicions_spend(membership, starts))

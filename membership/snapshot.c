@@ -14,7 +14,8 @@ static bool next_member(struct snapshot *snapshot) {
         uint32_t slot = snapshot->slot++;
         const struct member *member = &table->members[slot];
         if (member->record == NULL || !is_wanted(snapshot, member->record->name_hash) ||
-            table->slots[slot].changed <= snapshot->changed_after)
+            (snapshot->changed_after > 0 &&
+             !table_is_changed(table, slot, snapshot->changed_after)))
             continue;
         snapshot->next = merge_update_of(snapshot->membership, slot, member->status < HENGE_DEAD);
         return true;

@@ -127,7 +127,7 @@ bool suspicions_spend(struct membership *membership, bool is_first) {
 /* Whoever is heard first of a subject has begun, the others confirm. */
 bool suspicion_hear(struct membership *membership, uint32_t slot, const struct update *update) {
     struct suspicions *suspicions = &membership->suspicions;
-    uint32_t id = membership->table.slots[slot].suspicion;
+    uint32_t id = table_suspicion(&membership->table, slot);
     bool is_weighed = membership->settings.profile->is_accuser_weighed;
     bool is_news = false;
     for (size_t i = 0; i < update->accusers_count; i++) {

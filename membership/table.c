@@ -4,90 +4,120 @@
 #include "core/base/hash.h"
 #include <string.h>
 
-bool table_init(struct table *table, struct memory *memory, uint32_t max, uint64_t now_ns) {
-    *table = (struct table){
-        .memory = memory, .max = max, .free_first = NO_SLOT, .fingerprint_since_ns = now_ns};
-    return map_init(&table->names, memory, TABLE_SLOTS_FIRST, HENGE_MEMORY_MEMBER);
+static const enum henge_memory_tag TAG = HENGE_MEMORY_MEMBER;
+
+static uint64_t hash_of(const void *slots, uint32_t slot) {
+    return ((const struct member *)slots)[slot].record->name_hash;
+}
+
+void table_init(struct table *table, struct memory *memory, uint32_t max, uint64_t secret,
+                uint64_t now_ns) {
+    *table = (struct table){.memory = memory,
+                            .max = max < TABLE_SLOTS_MAX ? max : TABLE_SLOTS_MAX,
+                            .free_first = NO_SLOT,
+                            .names = {.multiplier = secret | 1, .hash_of = hash_of},
+                            .fingerprint_since_ns = now_ns};
 }
 
 uint32_t table_find(const struct table *table, uint64_t name_hash) {
-    const uint32_t *slot = map_find(&table->names, name_hash);
-    return slot == NULL ? NO_SLOT : *slot;
+    uint32_t slot = slot_index_find(&table->names, table->members, name_hash);
+    return slot == SLOT_INDEX_NONE ? NO_SLOT : slot;
 }
 
-static void release_arrays(struct table *table, struct member *members, struct slot *slots,
-                           uint32_t *live, size_t capacity) {
-    memory_release(table->memory, members, capacity * sizeof *members, HENGE_MEMORY_MEMBER);
-    memory_release(table->memory, slots, capacity * sizeof *slots, HENGE_MEMORY_MEMBER);
-    memory_release(table->memory, live, capacity * sizeof *live, HENGE_MEMORY_MEMBER);
+static size_t cells_bytes(uint32_t cells_count) {
+    return cells_count * sizeof(uint16_t);
+}
+
+static void release_arrays(struct table *table) {
+    struct memory *memory = table->memory;
+    size_t capacity = table->capacity;
+    memory_release(memory, table->members, capacity * sizeof *table->members, TAG);
+    memory_release(memory, table->slots, capacity * sizeof *table->slots, TAG);
+    memory_release(memory, table->live, capacity * sizeof *table->live, TAG);
+    memory_release(memory, table->names.cells, cells_bytes(table->names.cells_count), TAG);
 }
 
 void table_deinit(struct table *table) {
-    release_arrays(table, table->members, table->slots, table->live, table->capacity);
-    map_deinit(&table->names);
+    release_arrays(table);
 }
 
-/* All three arrays grow, or none. */
+/* All arrays grow, or none. */
 static bool grow(struct table *table) {
     if (table->capacity >= table->max)
         return false;
-    uint32_t capacity = table->capacity == 0 ? TABLE_SLOTS_FIRST : table->capacity * 2;
-    capacity = capacity > table->max ? table->max : capacity;
     struct memory *memory = table->memory;
-    struct member *members =
-        memory_alloc_array(memory, capacity, sizeof *members, HENGE_MEMORY_MEMBER);
-    struct slot *slots = memory_alloc_array(memory, capacity, sizeof *slots, HENGE_MEMORY_MEMBER);
-    uint32_t *live = memory_alloc_array(memory, capacity, sizeof *live, HENGE_MEMORY_MEMBER);
-    if (members == NULL || slots == NULL || live == NULL) {
-        release_arrays(table, members, slots, live, capacity);
+    struct table bigger = *table;
+    bigger.capacity = slot_index_capacity(table->capacity, table->capacity, table->max);
+    bigger.members = memory_alloc_array(memory, bigger.capacity, sizeof *bigger.members, TAG);
+    bigger.slots = memory_alloc_array(memory, bigger.capacity, sizeof *bigger.slots, TAG);
+    bigger.live = memory_alloc_array(memory, bigger.capacity, sizeof *bigger.live, TAG);
+    uint32_t cells_count = slot_index_cells(bigger.capacity);
+    uint16_t *cells = memory_alloc_array(memory, cells_count, sizeof *cells, TAG);
+    if (bigger.members == NULL || bigger.slots == NULL || bigger.live == NULL || cells == NULL) {
+        memory_release(memory, cells, cells_bytes(cells_count), TAG);
+        bigger.names.cells = NULL;
+        release_arrays(&bigger);
         return false;
     }
     if (table->capacity > 0) {
-        memcpy(members, table->members, table->capacity * sizeof *members);
-        memcpy(slots, table->slots, table->capacity * sizeof *slots);
-        memcpy(live, table->live, table->capacity * sizeof *live);
+        memcpy(bigger.members, table->members, table->count * sizeof *bigger.members);
+        memcpy(bigger.slots, table->slots, table->count * sizeof *bigger.slots);
+        memcpy(bigger.live, table->live, table->live_count * sizeof *bigger.live);
     }
-    release_arrays(table, table->members, table->slots, table->live, table->capacity);
-    table->members = members;
-    table->slots = slots;
-    table->live = live;
-    table->capacity = capacity;
+    slot_index_move(&bigger.names, bigger.members, cells, cells_count);
+    release_arrays(table);
+    *table = bigger;
     return true;
 }
 
 uint32_t table_take(struct table *table, uint64_t name_hash) {
     uint32_t slot = table->free_first;
-    if (slot == NO_SLOT) {
+    if (slot != NO_SLOT) {
+        uint16_t next = table->slots[slot].link;
+        table->free_first = next == TABLE_NONE ? NO_SLOT : next;
+    } else {
         if (table->count == table->capacity && !grow(table))
             return NO_SLOT;
-        slot = table->count;
+        slot = table->count++;
     }
-    if (!map_set(&table->names, name_hash, slot))
-        return NO_SLOT;
-    if (slot == table->count)
-        table->count++;
-    else
-        table->free_first = table->slots[slot].next_free;
-    table->members[slot] = (struct member){0};
-    table->slots[slot] = (struct slot){
-        .use = SLOT_USED, .live_position = NO_SLOT, .suspicion = NO_SLOT, .next_free = NO_SLOT};
+    slot_index_put(&table->names, table->members, name_hash, slot);
+    table->members[slot] = (struct member){.slot_use = SLOT_USED, .live_position = TABLE_NONE};
+    table->slots[slot] = (struct slot){.link = TABLE_NONE};
     return slot;
 }
 
 void table_forget(struct table *table, uint32_t slot) {
-    ASSERT(table->slots[slot].use == SLOT_USED);
-    ASSERT(table->slots[slot].live_position == NO_SLOT);
-    (void)map_remove(&table->names, table->members[slot].record->name_hash);
-    table->members[slot] = (struct member){0};
-    table->slots[slot].use = SLOT_FORGOTTEN;
+    struct member *member = &table->members[slot];
+    ASSERT(member->slot_use == SLOT_USED && member->live_position == TABLE_NONE);
+    slot_index_remove(&table->names, table->members, member->record->name_hash, slot);
+    *member = (struct member){.slot_use = SLOT_FORGOTTEN, .live_position = TABLE_NONE};
 }
 
 void table_slot_free(struct table *table, uint32_t slot) {
-    if (slot >= table->count || table->slots[slot].use != SLOT_FORGOTTEN)
+    if (slot >= table->count || table->members[slot].slot_use != SLOT_FORGOTTEN)
         return;
-    table->slots[slot].use = SLOT_FREE;
-    table->slots[slot].next_free = table->free_first;
+    table->members[slot].slot_use = SLOT_FREE;
+    table->slots[slot].link =
+        table->free_first == NO_SLOT ? TABLE_NONE : (uint16_t)table->free_first;
     table->free_first = slot;
+}
+
+uint32_t table_suspicion(const struct table *table, uint32_t slot) {
+    uint16_t id = table->slots[slot].link;
+    return id == TABLE_NONE ? NO_SLOT : id;
+}
+
+/* At most one per member, so their ids are as small as slots. */
+void table_suspicion_set(struct table *table, uint32_t slot, uint32_t id) {
+    ASSERT(table->members[slot].slot_use == SLOT_USED && (id == NO_SLOT || id < TABLE_NONE));
+    table->slots[slot].link = id == NO_SLOT ? TABLE_NONE : (uint16_t)id;
+}
+
+/* Half of all changes ever counted lie ahead of `before`, as far as 32 bits can tell: nothing that
+ * came after it is missed as long as fewer than 2^31 have come. */
+bool table_is_changed(const struct table *table, uint32_t slot, uint64_t before) {
+    uint32_t since = table->slots[slot].changed - (uint32_t)before;
+    return since != 0 && since < UINT32_C(1) << 31;
 }
 
 static bool is_live(const struct member *member) {
@@ -110,11 +140,11 @@ static uint64_t share_of(const struct member *member) {
 }
 
 static void live_swap(struct table *table, uint32_t left, uint32_t right) {
-    uint32_t slot = table->live[left];
+    uint16_t slot = table->live[left];
     table->live[left] = table->live[right];
     table->live[right] = slot;
-    table->slots[table->live[left]].live_position = left;
-    table->slots[table->live[right]].live_position = right;
+    table->members[table->live[left]].live_position = (uint16_t)left;
+    table->members[table->live[right]].live_position = (uint16_t)right;
 }
 
 static bool shares_zone(const struct table *table, uint32_t slot) {
@@ -126,8 +156,8 @@ static bool shares_zone(const struct table *table, uint32_t slot) {
 static void live_add(struct table *table, uint32_t slot) {
     if (slot == 0)
         return;
-    table->slots[slot].live_position = table->live_count;
-    table->live[table->live_count++] = slot;
+    table->members[slot].live_position = (uint16_t)table->live_count;
+    table->live[table->live_count++] = (uint16_t)slot;
     if (shares_zone(table, slot))
         live_swap(table, table->near_count++, table->live_count - 1);
 }
@@ -136,13 +166,13 @@ static void live_remove(struct table *table, uint32_t slot) {
     if (slot == 0)
         return;
     if (table_is_near(table, slot))
-        live_swap(table, table->slots[slot].live_position, --table->near_count);
-    live_swap(table, table->slots[slot].live_position, --table->live_count);
-    table->slots[slot].live_position = NO_SLOT;
+        live_swap(table, table->members[slot].live_position, --table->near_count);
+    live_swap(table, table->members[slot].live_position, --table->live_count);
+    table->members[slot].live_position = TABLE_NONE;
 }
 
 bool table_is_near(const struct table *table, uint32_t slot) {
-    return table->slots[slot].live_position < table->near_count;
+    return table->members[slot].live_position < table->near_count;
 }
 
 void table_rezone(struct table *table) {
@@ -166,7 +196,7 @@ void table_counted_out(struct table *table, uint32_t slot) {
 void table_counted_in(struct table *table, uint32_t slot) {
     const struct member *member = &table->members[slot];
     table->statuses[member->status]++;
-    table->slots[slot].changed = ++table->changes;
+    table->slots[slot].changed = (uint32_t)++table->changes;
     if (member->generation > table->highest_generation)
         table->highest_generation = member->generation;
     if (!is_live(member))

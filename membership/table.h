@@ -1,40 +1,46 @@
 /* membership/table.h - the slots: who is known, found by name hash, listed, summed up.
  *
  * Slots are numbers that stay while a member is known; slot 0 is this node. A forgotten member's
- * slot waits until table_slot_free before it is given out again. The arrays double up to `max` when
- * a new member comes; nothing else allocates. What a member *is* changes only through merge.c,
- * which calls table_counted_out, changes it, and calls table_counted_in. */
+ * slot waits until table_slot_free before it is given out again. The arrays grow by an eighth, up
+ * to `max`, when a new member comes; nothing else allocates. What a member *is* changes only
+ * through merge.c, which calls table_counted_out, changes it, and calls table_counted_in.
+ *
+ * It is small on purpose, since ten thousand nodes in one simulation hold 10^8 members: 32 bytes
+ * and 10 beside them, and 3 of the index. So slots are 16 bits wide in memory; outside NO_SLOT is
+ * "none".
+ */
 #ifndef MEMBERSHIP_TABLE_H
 #define MEMBERSHIP_TABLE_H
 
-#include "core/base/map.h"
 #include "core/base/memory.h"
 #include "core/base/random.h"
+#include "core/base/slot_index.h"
 #include "membership/limits.h"
 #include "membership/membership.h"
 
 enum slot_use { SLOT_FREE = 0, SLOT_USED, SLOT_FORGOTTEN };
 
+enum { TABLE_SLOTS_MAX = SLOT_INDEX_MAX, TABLE_NONE = SLOT_INDEX_NONE };
+
+/* Beside it, in what struct member would leave empty: slot_use (enum slot_use) and live_position
+ * (index in live, TABLE_NONE when not there). */
 struct slot {
-    uint64_t changed;       /* table.changes at the last change: what a snapshot lacks */
-    uint32_t live_position; /* index in live, NO_SLOT when not there */
-    uint32_t suspicion;     /* id, NO_SLOT when not suspected */
-    uint32_t next_free;
-    uint8_t use; /* enum slot_use */
+    uint32_t changed; /* table.changes at the last change, its lower half: what a snapshot lacks */
+    uint16_t link;    /* used: id of the suspicion; free: the next free slot; or TABLE_NONE */
 };
 
 struct table {
     struct memory *memory;
     struct member *members;
     struct slot *slots;
-    uint32_t *live; /* slots ALIVE or SUSPECT, own one left out */
+    uint16_t *live; /* slots ALIVE or SUSPECT, own one left out */
     uint32_t live_count;
     uint32_t near_count; /* live[0..near_count) are in this node's zone, the rest in others */
     bool is_zone_blind;  /* all are near */
     uint32_t count;      /* slots ever given out */
     uint32_t capacity, max;
     uint32_t free_first;
-    struct map names;            /* name hash -> slot */
+    struct slot_index names;
     uint32_t statuses[4];        /* members by status, own included */
     uint64_t sums[SYNC_BUCKETS]; /* fingerprint by bucket of the name hash */
     uint64_t fingerprint;
@@ -43,15 +49,24 @@ struct table {
     uint64_t changes;
 };
 
-bool table_init(struct table *table, struct memory *memory, uint32_t max, uint64_t now_ns);
+/* `secret` makes it impossible to choose names that collide. */
+void table_init(struct table *table, struct memory *memory, uint32_t max, uint64_t secret,
+                uint64_t now_ns);
 void table_deinit(struct table *table);
 
 uint32_t table_find(const struct table *table, uint64_t name_hash); /* NO_SLOT */
-/* A fresh slot under this name, without a record yet; NO_SLOT when full or out of memory. */
+/* A fresh slot under this name; NO_SLOT when full or out of memory. Its record has to be there
+ * before the next look at the table. */
 uint32_t table_take(struct table *table, uint64_t name_hash);
 /* The member is not known any more; its slot waits for table_slot_free. */
 void table_forget(struct table *table, uint32_t slot);
 void table_slot_free(struct table *table, uint32_t slot);
+
+/* The id of the suspicion of a used slot; NO_SLOT when there is none. */
+uint32_t table_suspicion(const struct table *table, uint32_t slot);
+void table_suspicion_set(struct table *table, uint32_t slot, uint32_t id);
+/* Has the member changed since table.changes was `before`? May be true though it has not. */
+bool table_is_changed(const struct table *table, uint32_t slot, uint64_t before);
 
 /* Takes the member as it is out of, or into, counts, live list and fingerprint. */
 void table_counted_out(struct table *table, uint32_t slot);

@@ -20,7 +20,7 @@ static void wish(struct membership *membership, uint32_t slot) {
 }
 
 void verify_heard(struct membership *membership, uint32_t slot) {
-    uint32_t id = membership->table.slots[slot].suspicion;
+    uint32_t id = table_suspicion(&membership->table, slot);
     const struct suspicion *suspicion = &membership->suspicions.entries[id];
     /* Only as it begins, and when somebody who counts has accused. */
     if (suspicion->started_ns != membership->now_ns || suspicion->accusers_count == 0)

@@ -6,7 +6,6 @@
 #include <string.h>
 
 enum {
-    CAPACITY_FIRST = 16,
     /* A sample is drawn at random, with so many draws for each that is wanted; where that may fail
      * the list is walked. */
     SAMPLE_DRAWS = 8,
@@ -15,12 +14,17 @@ enum {
 
 static const enum henge_memory_tag TAG = HENGE_MEMORY_MEMBER;
 
+static uint64_t hash_of(const void *slots, uint32_t slot) {
+    return ((const struct peer *)slots)[slot].name_hash;
+}
+
 void peers_init(struct peers *peers, struct memory *memory, struct random *random,
                 uint32_t peers_max) {
     *peers =
         (struct peers){.memory = memory,
                        .capacity_max = peers_max < PEER_SLOTS_MAX ? peers_max + 1 : PEER_SLOTS_MAX};
     peers->by_name.multiplier = random_u64(random) | 1;
+    peers->by_name.hash_of = hash_of;
     peers->probed.stride = peers->dead.stride = sizeof(struct peer);
 }
 
@@ -40,22 +44,13 @@ void peers_deinit(struct peers *peers) {
     memory_release(peers->memory, peers->dead.slots, peers->dead_capacity * sizeof(uint16_t), TAG);
 }
 
-/* An eighth more at a time: what lies unused is memory in every node. */
-static uint32_t capacity_for(const struct peers *peers, uint32_t before, uint32_t slot) {
-    uint32_t capacity = before;
-    while (capacity <= slot) {
-        capacity += capacity / 8 + CAPACITY_FIRST;
-    }
-    return capacity < peers->capacity_max ? capacity : peers->capacity_max;
-}
-
 /* All blocks are there before the old ones go, so that a refusal changes nothing. */
 static bool grow(struct peers *peers, uint32_t slot) {
     if (slot >= peers->capacity_max) {
         return false;
     }
-    uint32_t capacity = capacity_for(peers, peers->capacity, slot);
-    uint32_t cells_count = name_index_cells(capacity);
+    uint32_t capacity = slot_index_capacity(peers->capacity, slot, peers->capacity_max);
+    uint32_t cells_count = slot_index_cells(capacity);
     struct memory *memory = peers->memory;
     struct peer *by_slot = memory_alloc_array(memory, capacity, sizeof *by_slot, TAG);
     uint16_t *slots = memory_alloc_array(memory, capacity, sizeof *slots, TAG);
@@ -71,7 +66,7 @@ static bool grow(struct peers *peers, uint32_t slot) {
         memcpy(slots, peers->probed.slots, peers->probed.count * sizeof *slots);
     }
     struct peers old = *peers;
-    name_index_move(&peers->by_name, by_slot, cells, cells_count);
+    slot_index_move(&peers->by_name, by_slot, cells, cells_count);
     release_arrays(&old);
     peers->by_slot = by_slot;
     peers->capacity = capacity;
@@ -86,7 +81,8 @@ static bool has_place(struct peers *peers, uint8_t status) {
     if (status != HENGE_DEAD || peers->dead.count < peers->dead_capacity) {
         return true;
     }
-    uint32_t capacity = capacity_for(peers, peers->dead_capacity, peers->dead_capacity);
+    uint32_t capacity =
+        slot_index_capacity(peers->dead_capacity, peers->dead_capacity, peers->capacity_max);
     uint16_t *slots = memory_alloc_array(peers->memory, capacity, sizeof *slots, TAG);
     if (slots == NULL) {
         return false;
@@ -152,7 +148,7 @@ bool peers_set(struct peers *peers, struct random *random, uint32_t slot,
     memcpy(peer->address, known->address.bytes, sizeof peer->address);
     peer->port = known->address.port;
     peer->family = known->address.family;
-    name_index_put(&peers->by_name, peers->by_slot, slot);
+    slot_index_put(&peers->by_name, peers->by_slot, peer->name_hash, slot);
     return true;
 }
 
@@ -165,7 +161,7 @@ void peers_remove(struct peers *peers, uint32_t slot) {
     if (rotation != NULL) {
         rotation_remove(rotation, slot);
     }
-    name_index_remove(&peers->by_name, peers->by_slot, slot);
+    slot_index_remove(&peers->by_name, peers->by_slot, peer->name_hash, slot);
     pending_drop(&peers->pendings, slot, UINT8_MAX);
     peer->is_used = false;
 }
@@ -178,7 +174,7 @@ struct peer *peers_at(const struct peers *peers, uint32_t slot) {
 }
 
 struct peer *peers_find(const struct peers *peers, uint64_t name_hash) {
-    return peers_at(peers, name_index_find(&peers->by_name, peers->by_slot, name_hash));
+    return peers_at(peers, slot_index_find(&peers->by_name, peers->by_slot, name_hash));
 }
 
 uint32_t peers_slot(const struct peers *peers, const struct peer *peer) {

@@ -9,8 +9,8 @@
 
 #include "core/base/memory.h"
 #include "core/base/random.h"
+#include "core/base/slot_index.h"
 #include "membership/detector/detector.h"
-#include "membership/detector/name_index.h"
 #include "membership/detector/pending.h"
 #include "membership/detector/rotation.h"
 #include "membership/detector/rtt.h"
@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 /* Slots are 16 bits wide, and the last one says "none"; henge/config.h allows 65534 members. */
-enum { PEER_SLOTS_MAX = 65535 };
+enum { PEER_SLOTS_MAX = SLOT_INDEX_MAX };
 
 struct peer {
     uint64_t name_hash;
@@ -41,7 +41,7 @@ struct peers {
     uint32_t capacity_max;
     uint32_t dead_capacity;
     struct rotation probed, dead;
-    struct name_index by_name;
+    struct slot_index by_name;
     struct pendings pendings; /* reports that the observer had no room for */
     struct memory *memory;
 };

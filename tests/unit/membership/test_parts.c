@@ -123,11 +123,11 @@ static void check_sums(const struct membership *membership) {
         statuses[member->status]++;
         cr_assert_eq(table_find(table, member->record->name_hash), slot);
         bool is_live = member->status < HENGE_DEAD;
-        uint32_t position = table->slots[slot].live_position;
-        cr_assert_eq(position != NO_SLOT, is_live && slot != 0);
-        if (position != NO_SLOT)
+        uint16_t position = member->live_position;
+        cr_assert_eq(position != TABLE_NONE, is_live && slot != 0);
+        if (position != TABLE_NONE)
             cr_assert_eq(table->live[position], slot);
-        cr_assert_eq(table->slots[slot].suspicion != NO_SLOT, member->status == HENGE_SUSPECT);
+        cr_assert_eq(table_suspicion(table, slot) != NO_SLOT, member->status == HENGE_SUSPECT);
         live += is_live && slot != 0;
         if (!is_live)
             continue;

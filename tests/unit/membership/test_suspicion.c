@@ -21,7 +21,7 @@ static uint8_t status_at(const struct cluster *cluster, uint32_t at, uint32_t su
 
 static uint32_t accusers_at(const struct cluster *cluster, uint32_t at, uint32_t subject) {
     const struct membership *membership = cluster->nodes[at].membership;
-    uint32_t id = membership->table.slots[cluster_slot(cluster, at, subject)].suspicion;
+    uint32_t id = table_suspicion(&membership->table, cluster_slot(cluster, at, subject));
     return id == NO_SLOT ? 0 : membership->suspicions.entries[id].accusers_count;
 }
 
