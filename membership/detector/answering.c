@@ -99,13 +99,15 @@ static void pass_ack_back(struct detector *detector, const struct ack *ack, stru
 }
 
 /* The round trip of one of our own pings, 0 if this is not its answer by the target itself. */
-static uint32_t measure(const struct probe *probe, const struct incoming *incoming) {
+static uint32_t measure(struct detector *detector, const struct probe *probe,
+                        const struct incoming *incoming) {
     uint64_t sent_ns = probe_sent_ns(probe, incoming->message->as.ack.sequence);
     if (incoming->peer == NULL || !incoming->is_direct || sent_ns == 0 ||
         incoming->received_ns < sent_ns) {
         return 0;
     }
     rtt_measured(&incoming->peer->rtt, incoming->received_ns - sent_ns);
+    rtt_measured(&detector->rtt_of_all, incoming->received_ns - sent_ns);
     return rtt_smoothed_us(&incoming->peer->rtt);
 }
 
@@ -117,7 +119,7 @@ static void receive_ack(struct detector *detector, const struct incoming *incomi
         probing_answered(detector, ack->sequence, ack->subject_name_hash, ack->subject_generation);
     bool is_own = ack->subject_name_hash == head->source_name_hash &&
                   ack->subject_generation == head->source_generation;
-    contact(detector, incoming, probe != NULL && is_own ? measure(probe, incoming) : 0);
+    contact(detector, incoming, probe != NULL && is_own ? measure(detector, probe, incoming) : 0);
     if (probe != NULL || is_own) {
         heard_of(detector, ack->subject_name_hash, ack->subject_generation, &ack->vitals);
     }

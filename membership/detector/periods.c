@@ -9,9 +9,9 @@
 enum {
     /* One who is unwell itself is no good witness. */
     VERIFY_HEALTH_MAX = 1,
-    /* The indirect way of a verification, in direct timeouts: the helpers' nacks leave at 0.8 of
-     * it, and the last fifth is their way back. */
-    VERIFY_INDIRECT_TIMEOUTS = 5
+    /* The indirect way, in direct timeouts: the helpers' nacks leave at 0.8 of it, and the last
+     * fifth is their way back. */
+    INDIRECT_TIMEOUTS = 5
 };
 
 /* So that they hear that they are held dead, and refute. Silence is no news. */
@@ -26,6 +26,17 @@ static void ping_dead(struct detector *detector, struct outbox *outbox) {
         (void)detector_send_ping(detector, outbox, peers_at(&detector->peers, slot),
                                  detector_next_sequence(detector), NULL);
     }
+}
+
+/* SWIM's probe lasts its period. Where round trips are known it need not: an answer that has not
+ * come by some of them will not come, and the suspicion that follows gives the accused its time. */
+static uint64_t probe_length(const struct detector *detector, const struct peer *peer) {
+    uint64_t period_ns = probing_period(detector);
+    if (!detector->settings.profile->has_rtt_timeouts) {
+        return period_ns;
+    }
+    uint64_t length_ns = (1 + INDIRECT_TIMEOUTS) * probing_direct_timeout(detector, peer);
+    return length_ns < period_ns ? length_ns : period_ns;
 }
 
 static void begin_period(struct detector *detector, struct outbox *outbox) {
@@ -45,8 +56,9 @@ static void begin_period(struct detector *detector, struct outbox *outbox) {
                                   .name_hash = peer->name_hash,
                                   .generation = peer->generation,
                                   .version = peer->version};
+    uint64_t length_ns = probe_length(detector, peer);
     detector->next_period_ns = detector->now_ns + probing_period(detector);
-    probing_begin(detector, &detector->probes[0], &target, detector->next_period_ns, outbox);
+    probing_begin(detector, &detector->probes[0], &target, detector->now_ns + length_ns, outbox);
     ping_dead(detector, outbox);
 }
 
@@ -83,11 +95,9 @@ static void begin_verification(struct detector *detector, struct probe *probe,
         probe_end(probe);
         return;
     }
-    uint64_t length_ns = (1 + VERIFY_INDIRECT_TIMEOUTS) * probing_direct_timeout(detector, peer);
-    uint64_t period_ns = probing_period(detector);
     struct probe_target target = probe_target(probe);
-    probing_begin(detector, probe, &target,
-                  detector->now_ns + (length_ns < period_ns ? length_ns : period_ns), outbox);
+    probing_begin(detector, probe, &target, detector->now_ns + probe_length(detector, peer),
+                  outbox);
 }
 
 bool periods_have_verification_asked(const struct detector *detector) {

@@ -16,9 +16,11 @@ uint64_t probing_period(const struct detector *detector) {
 /* Half of the time at most: the indirect way needs the other half. */
 uint64_t probing_direct_timeout(const struct detector *detector, const struct peer *peer) {
     const struct detector_settings *settings = &detector->settings;
+    /* One that was never measured is judged by all that were. */
+    const struct rtt *rtt = peer->rtt.smoothed != 0 ? &peer->rtt : &detector->rtt_of_all;
     uint64_t timeout_ns =
         settings->profile->has_rtt_timeouts
-            ? rtt_timeout_ns(&peer->rtt, settings->timeout_min_ns, settings->timeout_max_ns)
+            ? rtt_timeout_ns(rtt, settings->timeout_min_ns, settings->timeout_max_ns)
             : settings->timeout_max_ns;
     uint64_t half_ns = probing_period(detector) / 2;
     timeout_ns = local_health_stretch(&detector->health, timeout_ns);

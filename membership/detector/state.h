@@ -37,6 +37,7 @@ struct detector {
     struct relays relays;
     struct streams streams;
     struct local_health health;
+    struct rtt rtt_of_all; /* of every peer that was measured */
     struct detector_counters counters;
     uint64_t now_ns; /* of the present turn */
     uint64_t generation;
