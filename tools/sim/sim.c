@@ -208,12 +208,13 @@ void sim_schedule(struct sim *sim, const struct sim_action *actions, size_t coun
 }
 
 static void turns(struct sim *sim) {
-    for (uint32_t i = 0; i < sim->touched_count; i++) {
-        struct host *host = &sim->hosts[sim->touched[i]];
+    while (sim->touched_count > 0) {
+        struct host *host = &sim->hosts[sim->touched[sim->touched_first]];
+        sim->touched_first = (sim->touched_first + 1) % sim->settings.hosts;
+        sim->touched_count--;
         turn_host(host);
         host->is_touched = false; /* not before: what it tells itself is of this turn */
     }
-    sim->touched_count = 0;
 }
 
 void sim_act(struct sim *sim, const struct sim_action *action) {

@@ -160,8 +160,8 @@ struct sim {
 
     struct host *hosts;
     struct map names;  /* name hash -> host */
-    uint32_t *touched; /* hosts, in the order of their turns */
-    uint32_t touched_count;
+    uint32_t *touched; /* hosts in the order of their turns, each once: a circle */
+    uint32_t touched_first, touched_count;
     uint32_t *places; /* who lives there, SIM_NOBODY = nobody */
     uint32_t places_count, places_capacity;
     uint32_t *left_places; /* where nobody lives any more */

@@ -22,10 +22,12 @@ bool turn_is_still(const struct host *host, enum host_role role) {
 }
 
 void turn_touch(struct host *host) {
+    struct sim *sim = host->sim;
+    uint32_t hosts = sim->settings.hosts;
     if (!host->is_touched) {
         host->is_touched = true;
-        ASSERT(host->sim->touched_count < host->sim->settings.hosts);
-        host->sim->touched[host->sim->touched_count++] = host->number;
+        ASSERT(sim->touched_count < hosts);
+        sim->touched[(sim->touched_first + sim->touched_count++) % hosts] = host->number;
     }
 }
 
