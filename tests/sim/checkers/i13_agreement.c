@@ -18,8 +18,9 @@ enum {
     PERIODS_BASE = 40,
     PERIODS_PER_LOG = 8,
     /* One difference is repaired at once by several, each in both directions. */
-    RECORDS_PER_DIFFERENCE = 16,
-    RECORDS_ALLOWANCE = 64
+    RECORDS_PER_DIFFERENCE = 32,
+    RECORDS_ALLOWANCE = 64,
+    LOOKS_BEFORE_CALM = 128 /* hosts up to which differences are counted during faults too */
 };
 
 struct counted {
@@ -31,10 +32,11 @@ struct agreement {
     struct memory memory;
     struct map tables, rings; /* fingerprint -> nodes that have it */
     struct counted *hosts;
-    uint64_t since_ns;     /* what the deadline runs from; WATCH_NEVER: no calm */
-    uint64_t agreed_ns;    /* all agreed, last */
-    uint64_t differences;  /* of what fingerprints cover: when calm came, and since */
-    uint64_t records_then; /* received by repair, all nodes */
+    uint64_t since_ns;           /* what the deadline runs from; WATCH_NEVER: no calm */
+    uint64_t agreed_ns;          /* all agreed, last */
+    uint64_t differences_before; /* at the last look while a fault was under way */
+    uint64_t differences;        /* of what fingerprints cover: when calm came, and since */
+    uint64_t records_then;       /* received by repair, all nodes */
     bool is_judged, is_exchange_reported;
     bool had_boots; /* since the calm began */
 };
@@ -180,12 +182,12 @@ uint64_t agreement_bound_ns(const struct watch *watch) {
 static void judge_exchange(struct watch *watch, struct agreement *own) {
     /* A newcomer's snapshot is all of the table. And a SYNC of long ago, come once more, says that
      * much differs: the real io lets no replay through. */
-    if (own->had_boots || own->is_exchange_reported || watch->network_ns[SIM_REPLAY] != 0 ||
-        sim_settings(watch->sim)->network.replay_ppm != 0)
+    bool had_joins = watch->last_join_ns + watch->settle_ns > own->calm_ns;
+    if (own->had_boots || (watch->last_join_ns != 0 && had_joins) || own->is_exchange_reported ||
+        watch->network_ns[SIM_REPLAY] != 0 || sim_settings(watch->sim)->network.replay_ppm != 0)
         return;
     uint64_t bucket = 1 + watch->up_count / SYNC_BUCKETS;
     uint64_t records = records_received(watch) - own->records_then;
-    /* Repairs that are under way when calm comes are looked at a period later. */
     uint64_t limit = RECORDS_ALLOWANCE + 2 * watch->up_count +
                      RECORDS_PER_DIFFERENCE * bucket * own->differences;
     own->is_exchange_reported = records > limit;
@@ -217,10 +219,12 @@ static void judge(struct watch *watch, struct agreement *own) {
 }
 
 static void begin(struct watch *watch, struct agreement *own) {
-    own->since_ns = watch->now_ns;
+    own->since_ns = own->calm_ns = watch->now_ns;
     own->is_judged = false;
     own->had_boots = own->is_exchange_reported = false;
-    own->differences = count_differences(watch);
+    /* Repairs may be under way when calm comes; it is looked at up to a period later. */
+    own->differences = count_differences(watch) + own->differences_before;
+    own->differences_before = 0;
     own->records_then = records_received(watch);
 }
 
@@ -228,6 +232,8 @@ static void on_sample(struct watch *watch, void *state) {
     struct agreement *own = state;
     if (watch->calm_ns == WATCH_NEVER || watch->is_heavy_always || watch->up_count == 0) {
         own->since_ns = WATCH_NEVER;
+        if (watch->hosts_count <= LOOKS_BEFORE_CALM)
+            own->differences_before = count_differences(watch);
         return;
     }
     if (own->since_ns == WATCH_NEVER) {

@@ -114,6 +114,8 @@ void watch_action(struct watch *watch, const struct sim_action *action) {
     if (action->kind == SIM_START || action->kind == SIM_RESTART)
         note_order(watch, action);
     watch->last_act_ns = watch->now_ns;
+    if (action->kind == SIM_JOIN)
+        watch->last_join_ns = watch->now_ns;
     if (action->kind == SIM_HEAL)
         heal(watch, &action->who);
     if (action->kind == SIM_EVICT && action->amount >= 0 &&
