@@ -142,9 +142,9 @@ static void intruder(struct stage *stage) {
 /* Two hosts hear nothing while two others change. */
 static void missed_news(struct stage *stage) {
     stage_run(stage, 60 * STAGE_SECOND);
-    stage_act(stage, SIM_LOSS_IN, 7, 2, 6 * STAGE_SECOND, SIM_MILLION);
+    stage_act(stage, SIM_LOSS_IN, 7, 2, 3 * STAGE_SECOND, SIM_MILLION);
     stage_act(stage, SIM_METADATA, 3, 2, 0, 0);
-    stage_run(stage, 6 * STAGE_SECOND);
+    stage_run(stage, 3 * STAGE_SECOND);
 }
 
 static void halves(struct stage *stage) {
@@ -179,7 +179,7 @@ const struct scene scenes[SCENES] = {
     [SCENE_COMINGS_AND_GOINGS] = {"three go and come, forty times", 6, forgets_soon_with_room,
                                   comings_and_goings},
     [SCENE_INTRUDER] = {"another cluster's node speaks", 6, NULL, intruder},
-    [SCENE_MISSED_NEWS] = {"two miss two changes", 64, NULL, missed_news},
+    [SCENE_MISSED_NEWS] = {"two miss two changes", 128, NULL, missed_news},
     [SCENE_HALVES] = {"two halves, three minutes apart", 16, forgets_soon, halves},
     [SCENE_QUIET] = {"nothing happens", 24, NULL, quiet},
     [SCENE_CLOCK_BACK] = {"a restart with the clock an hour back", 12, NULL, clock_back},

@@ -20,6 +20,7 @@ enum {
     /* One difference is repaired at once by several, each in both directions. */
     RECORDS_PER_DIFFERENCE = 32,
     RECORDS_ALLOWANCE = 64,
+    RECORDS_PER_NODE = 4,   /* of what was under way when calm came */
     LOOKS_BEFORE_CALM = 128 /* hosts up to which differences are counted during faults too */
 };
 
@@ -33,6 +34,7 @@ struct agreement {
     struct map tables, rings; /* fingerprint -> nodes that have it */
     struct counted *hosts;
     uint64_t since_ns;           /* what the deadline runs from; WATCH_NEVER: no calm */
+    uint64_t calm_ns;            /* when it began */
     uint64_t agreed_ns;          /* all agreed, last */
     uint64_t differences_before; /* at the last look while a fault was under way */
     uint64_t differences;        /* of what fingerprints cover: when calm came, and since */
@@ -188,7 +190,7 @@ static void judge_exchange(struct watch *watch, struct agreement *own) {
         return;
     uint64_t bucket = 1 + watch->up_count / SYNC_BUCKETS;
     uint64_t records = records_received(watch) - own->records_then;
-    uint64_t limit = RECORDS_ALLOWANCE + 2 * watch->up_count +
+    uint64_t limit = RECORDS_ALLOWANCE + RECORDS_PER_NODE * watch->up_count +
                      RECORDS_PER_DIFFERENCE * bucket * own->differences;
     own->is_exchange_reported = records > limit;
     if (records > limit)
