@@ -243,3 +243,77 @@ Test(claim, two_contents_of_one_payload_version_are_counted_and_the_greater_wins
     record_release(cluster->store, copy);
     cluster_destroy(cluster);
 }
+
+Test(claim, only_the_answer_to_the_fresh_question_counts) {
+    struct cluster *cluster = cluster_create(513);
+    cluster_form(cluster, 3);
+    bear_name_of(cluster, 20, 1);
+    cluster_start(cluster, 20, 0, 10);
+    struct membership *asker = cluster->nodes[1].membership;
+    claim_ask(asker, &cluster->nodes[20].address, asker->table.members[0].generation);
+    uint8_t message[1448];
+    uint64_t nonce = asker->claim.nonce;
+    size_t bytes = message_of(cluster, 20, MESSAGE_HERE, nonce + 1, CLAIM_IS_SETTLED, 1, message,
+                              sizeof message);
+    cluster_inject(cluster, 1, 20, message, bytes);
+    cr_assert_not(cluster->nodes[1].has_yielded, "another nonce");
+    bytes =
+        message_of(cluster, 20, MESSAGE_HERE, nonce, CLAIM_IS_SETTLED, 1, message, sizeof message);
+    cluster_inject(cluster, 1, 2, message, bytes);
+    cr_assert_not(cluster->nodes[1].has_yielded, "another address");
+    cluster_inject(cluster, 1, 20, message, bytes);
+    cr_assert(cluster->nodes[1].has_yielded);
+    cluster_destroy(cluster);
+}
+
+static void tell_of(struct cluster *cluster, uint32_t to, uint32_t subject) {
+    uint8_t message[1448];
+    struct bytes_writer writer = bytes_writer_of(message, sizeof message);
+    struct message_head head = {MESSAGE_GOSSIP, 4711, 1};
+    struct update update = merge_update_of(cluster->nodes[subject].membership, 0, true);
+    message_head_put(&writer, &head);
+    bytes_put_u16(&writer, 1);
+    wire_update_put(&writer, &update);
+    cluster_inject(cluster, to, 30, message, bytes_written(&writer));
+}
+
+/* Under his name others live elsewhere now, so no gossip reaches him any more. */
+Test(claim, who_has_lost_his_name_is_told_at_his_old_address) {
+    struct cluster *cluster = cluster_create(514);
+    cluster_form(cluster, 3);
+    bear_name_of(cluster, 20, 1);
+    cluster_start(cluster, 20, 0, 5000000);
+    cluster_reset_counts(cluster);
+    tell_of(cluster, 0, 20);
+    cr_assert_eq(cluster->nodes[0].packets_by_type[MESSAGE_GOSSIP_REPLY], 1);
+    cluster_run(cluster, 10 * NS_PER_MS);
+    cr_assert_gt(cluster->nodes[1].packets_by_type[MESSAGE_WHO], 0, "he asks who that is");
+    cluster_destroy(cluster);
+}
+
+Test(claim, or_when_he_syncs) {
+    struct cluster *cluster = cluster_create(515);
+    cluster_form(cluster, 3);
+    bear_name_of(cluster, 20, 1);
+    cluster_start(cluster, 20, 0, 5000000);
+    cluster->nodes[1].side = 1; /* the first word is lost */
+    tell_of(cluster, 0, 20);
+    cluster_run(cluster, 100 * NS_PER_MS);
+    cluster->nodes[1].side = 0;
+    cluster_reset_counts(cluster);
+    uint8_t message[1448];
+    struct bytes_writer writer = bytes_writer_of(message, sizeof message);
+    const struct member *own = membership_member(cluster->nodes[1].membership, 0);
+    struct message_head head = {MESSAGE_SYNC, own->record->name_hash, own->generation};
+    struct wire_sync sync = {.flags = SYNC_IS_ANSWER,
+                             .ring_parameters = 77,
+                             .fingerprint = membership_fingerprint(cluster->nodes[0].membership)};
+    for (uint32_t i = 0; i < SYNC_BUCKETS; i++)
+        sync.sums[i] = table_sum_folded(&cluster->nodes[0].membership->table, i);
+    message_head_put(&writer, &head);
+    wire_sync_put(&writer, &sync);
+    cluster_inject(cluster, 0, 1, message, bytes_written(&writer));
+    cr_assert_eq(cluster->nodes[0].packets_by_type[MESSAGE_GOSSIP_REPLY], 1);
+    cr_assert_eq(cluster->nodes[0].packets, 1, "the fingerprints say nothing of it");
+    cluster_destroy(cluster);
+}
