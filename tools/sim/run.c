@@ -15,22 +15,28 @@ struct run {
     bool is_stopped;
 };
 
-/* In steps of a virtual second, for the peaks, the mark and the progress. */
+/* The mark comes before what happens at its own time. */
+static void mark(struct run *run) {
+    if (!run->is_marked && run->scenario->mark_ns <= sim_now_ns(run->sim) + 1) {
+        measures_mark(run->measures);
+        run->is_marked = true;
+    }
+}
+
+/* In steps of a virtual second, for the peaks and the progress, and one that ends before the mark.
+ */
 static void run_until(struct run *run, uint64_t until_ns) {
     uint64_t now_ns = sim_now_ns(run->sim);
+    mark(run);
     while (now_ns < until_ns && !run->is_stopped) {
-        uint64_t next_ns = now_ns + STEP_NS < until_ns ? now_ns + STEP_NS : until_ns;
-        if (!run->is_marked && run->scenario->mark_ns <= next_ns) {
-            next_ns = run->scenario->mark_ns > now_ns ? run->scenario->mark_ns : now_ns;
-        }
+        uint64_t next_ns = (now_ns / STEP_NS + 1) * STEP_NS;
+        next_ns = next_ns < until_ns ? next_ns : until_ns;
+        bool is_marking = !run->is_marked && run->scenario->mark_ns <= next_ns;
+        next_ns = is_marking ? run->scenario->mark_ns - 1 : next_ns;
         sim_run(run->sim, next_ns);
-        if (!run->is_marked && run->scenario->mark_ns <= next_ns) {
-            measures_mark(run->measures);
-            run->is_marked = true;
-        } else {
-            measures_second(run->measures);
-        }
-        if (run->options->timeline) {
+        mark(run);
+        measures_second(run->measures);
+        if (run->options->timeline && !is_marking) {
             timeline_second(run->options->timeline);
         }
         if (run->options->on_progress &&

@@ -36,7 +36,14 @@ bool scenario_add(struct scenario *scenario, const struct sim_action *action) {
         scenario->actions = actions;
         scenario->capacity = capacity;
     }
-    scenario->actions[scenario->count++] = *action;
+    struct sim_action *added = &scenario->actions[scenario->count++];
+    *added = *action;
+    /* One way to say it: written and read back, it is the same action. */
+    if (action->kind == SIM_LOSS || action->kind == SIM_DUPLICATE || action->kind == SIM_REPLAY) {
+        added->who = (struct sim_hosts){0, scenario->settings.hosts, 1};
+    }
+    added->who.step = action->who.count > 1 && action->who.step > 0 ? action->who.step : 1;
+    added->other.step = action->other.count > 1 && action->other.step > 0 ? action->other.step : 1;
     return true;
 }
 

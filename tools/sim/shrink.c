@@ -108,13 +108,10 @@ static bool narrow_hosts(struct shrink *shrink, struct scenario *scenario) {
         struct sim_hosts before = *who;
         uint32_t half = before.count / 2;
         bool fails = false;
-        if (half > 0) {
-            who->count = half;
-            fails = still_fails(shrink, scenario);
-        }
-        if (half > 0 && !fails) {
-            who->first = before.first + half * (before.step > 0 ? before.step : 1);
-            who->count = before.count - half;
+        for (int part = 0; half > 0 && part < 2 && !fails; part++) {
+            who->first = before.first + (part == 0 ? 0 : half * before.step);
+            who->count = part == 0 ? half : before.count - half;
+            who->step = who->count > 1 ? before.step : 1;
             fails = still_fails(shrink, scenario);
         }
         if (fails) {

@@ -26,7 +26,7 @@ static char letter(const struct timeline *timeline, uint32_t host, uint32_t from
         next.worst = cell.worst > next.worst ? cell.worst : next.worst;
         cell = next;
     }
-    if (cell.most > TIMELINE_ALIVE) {
+    if (cell.most != TIMELINE_ALIVE) {
         return most_letters[cell.most];
     }
     if (cell.worst == TIMELINE_SUSPECT || cell.worst == TIMELINE_DEAD) {
