@@ -62,8 +62,8 @@ static void stop_asking(struct claim *claim) {
     claim->next_ns = TIME_NEVER;
 }
 
-void claim_paused(struct membership *membership, uint64_t gap_ns) {
-    uint64_t elapsed_ms = (membership->now_ns + gap_ns - membership->created_ns) / NS_PER_MS;
+void claim_paused(struct membership *membership) {
+    uint64_t elapsed_ms = (membership->now_ns - membership->created_ns) / NS_PER_MS;
     uint64_t now_ms = membership->settings.wall_ms + elapsed_ms;
     stop_asking(&membership->claim);
     if (now_ms > membership->claim.seniority)

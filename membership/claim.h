@@ -41,7 +41,7 @@ void claim_init(struct claim *claim, uint64_t seniority);
 void claim_ask(struct membership *membership, const struct henge_address *address,
                uint64_t heard_generation);
 /* This node was away: others may have taken its place with good reason. */
-void claim_paused(struct membership *membership, uint64_t gap_ns);
+void claim_paused(struct membership *membership);
 void claim_step(struct membership *membership, struct outbox *outbox);
 uint64_t claim_deadline(const struct membership *membership);
 void who_receive(struct membership *membership, struct delivery *delivery);

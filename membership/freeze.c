@@ -19,7 +19,8 @@ void freeze_probes(struct membership *membership, uint32_t failed) {
 }
 
 void freeze_paused(struct membership *membership, uint64_t gap_ns) {
-    membership->freeze.heard_ns += gap_ns;
+    uint64_t *heard_ns = &membership->freeze.heard_ns;
+    *heard_ns = membership->now_ns - *heard_ns > gap_ns ? *heard_ns + gap_ns : membership->now_ns;
 }
 
 static bool is_cut_off(const struct membership *membership) {

@@ -121,7 +121,7 @@ uint64_t membership_deadline(const struct membership *membership);
 bool membership_wants_horizon(const struct membership *membership);
 
 /* The caller's thread was away for gap_ns: suspicion deadlines move by as much. */
-void membership_paused(struct membership *membership, uint64_t gap_ns);
+void membership_paused(struct membership *membership, uint64_t gap_ns, uint64_t now_ns);
 
 /* From the detector. A generation or version that is not the table's present one is stale and
  * ignored, except that a higher one of peer_alive is news. */

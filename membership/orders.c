@@ -10,11 +10,12 @@ bool membership_wants_horizon(const struct membership *membership) {
            !membership->claim.has_yielded;
 }
 
-void membership_paused(struct membership *membership, uint64_t gap_ns) {
-    suspicions_shift(&membership->suspicions, gap_ns);
+void membership_paused(struct membership *membership, uint64_t gap_ns, uint64_t now_ns) {
+    membership->now_ns = now_ns;
+    suspicions_shift(&membership->suspicions, gap_ns, now_ns);
     freeze_paused(membership, gap_ns);
     if (gap_ns >= suspicion_min_ns(membership))
-        claim_paused(membership, gap_ns);
+        claim_paused(membership);
 }
 
 /* The member, if it is still the incarnation that the detector speaks of. */

@@ -89,9 +89,11 @@ bool suspicion_add(struct suspicions *suspicions, uint32_t id, uint64_t accuser)
     return true;
 }
 
-void suspicions_shift(struct suspicions *suspicions, uint64_t gap_ns) {
-    for (uint32_t id = 0; id < suspicions->reached; id++)
-        suspicions->entries[id].started_ns += gap_ns;
+void suspicions_shift(struct suspicions *suspicions, uint64_t gap_ns, uint64_t now_ns) {
+    for (uint32_t id = 0; id < suspicions->reached; id++) {
+        uint64_t *started_ns = &suspicions->entries[id].started_ns;
+        *started_ns = now_ns - *started_ns > gap_ns ? *started_ns + gap_ns : now_ns;
+    }
     if (suspicions->next_ns != TIME_NEVER)
         suspicions->next_ns = 0;
 }

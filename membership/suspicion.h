@@ -52,7 +52,7 @@ void suspicion_end(struct suspicions *suspicions, uint32_t id);
 bool suspicion_has(const struct suspicions *suspicions, uint32_t id, uint64_t accuser);
 /* True when the accuser is new to the set. */
 bool suspicion_add(struct suspicions *suspicions, uint32_t id, uint64_t accuser);
-void suspicions_shift(struct suspicions *suspicions, uint64_t gap_ns);
+void suspicions_shift(struct suspicions *suspicions, uint64_t gap_ns, uint64_t now_ns);
 
 /* Contact is back after a freeze: it took no time. */
 void suspicions_thaw(struct suspicions *suspicions, uint64_t frozen_ns, uint64_t now_ns);

@@ -273,7 +273,8 @@ void gossip_node_step(struct gossip_node *node, uint64_t now_ns, uint64_t horizo
     node->now_ns = now_ns;
     if (now_ns > node->deadline_ns && now_ns - node->deadline_ns > guard_ns &&
         !MUTANT(WAKES_BLIND)) {
-        membership_paused(node->membership, now_ns - node->deadline_ns);
+        membership_paused(node->membership, now_ns - node->deadline_ns, now_ns);
+        node->deadline_ns = TIME_NEVER; /* one gap counts once, however many steps follow */
     }
     membership_step(node->membership, now_ns, horizon_ns, outbox);
     node->feed_is_behind = !gossip_node_feed(node);

@@ -162,8 +162,8 @@ Test(claim, who_was_away_gives_way_to_who_took_its_place) {
     bear_name_of(cluster, 20, 3);
     cluster_start(cluster, 20, 0, 5000000);
     cluster_join(cluster, 20, 0);
-    cluster_run(cluster, 60 * NS_PER_S);
-    membership_paused(cluster->nodes[3].membership, 6000 * NS_PER_S);
+    cluster_run(cluster, 6060 * NS_PER_S);
+    membership_paused(cluster->nodes[3].membership, 6000 * NS_PER_S, cluster->now_ns);
     cluster->nodes[3].side = 0;
     cluster_run(cluster, 60 * NS_PER_S);
     cr_assert(cluster->nodes[3].has_yielded);

@@ -229,10 +229,11 @@ Test(suspicion, a_pause_moves_the_verdict) {
     cluster_kill(cluster, 4);
     fail_probe(cluster, 0, 4);
     cluster_run(cluster, NS_PER_S);
-    membership_paused(cluster->nodes[0].membership, 7 * NS_PER_S);
     for (uint32_t i = 1; i < 4; i++)
         cluster_kill(cluster, i); /* whose verdicts would come by gossip */
-    cluster_run(cluster, max_ns - NS_PER_S + 7 * NS_PER_S - TENTH);
+    cluster->now_ns += 7 * NS_PER_S;
+    membership_paused(cluster->nodes[0].membership, 7 * NS_PER_S, cluster->now_ns);
+    cluster_run(cluster, max_ns - NS_PER_S - TENTH);
     cr_assert_eq(status_at(cluster, 0, 4), HENGE_SUSPECT);
     cluster_run(cluster, 2 * TENTH);
     cr_assert_eq(status_at(cluster, 0, 4), HENGE_DEAD);
