@@ -51,7 +51,9 @@ static void befalls(struct watch *watch, const struct sim_hosts *hosts, uint8_t 
         if (host >= watch->hosts_count)
             return;
         struct host_facts *facts = &watch->hosts[host];
-        facts->fault_ns[kind] = end_ns;
+        /* Several cuts add up; of another kind the second replaces the first. */
+        if (kind != SIM_CUT || end_ns > facts->fault_ns[kind])
+            facts->fault_ns[kind] = end_ns;
         facts->was_faulty = true;
         if (is_pause(kind))
             facts->wakes_ns = end_ns;
