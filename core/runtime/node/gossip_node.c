@@ -293,6 +293,8 @@ uint64_t gossip_node_deadline(struct gossip_node *node) {
         uint64_t retry_ns = node->now_ns + NS_PER_MS;
         deadline_ns = deadline_ns < retry_ns ? deadline_ns : retry_ns;
     }
-    node->deadline_ns = deadline_ns;
-    return deadline_ns;
+    /* What is due at once is due since the last call, not since the beginning of time: the next
+     * step would take itself to be late by as much. */
+    node->deadline_ns = deadline_ns > node->now_ns ? deadline_ns : node->now_ns;
+    return node->deadline_ns;
 }
