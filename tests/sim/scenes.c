@@ -23,7 +23,7 @@ static void short_pause(struct stage *stage) {
 static void short_silence(struct stage *stage) {
     stage_run(stage, 2 * STAGE_SECOND);
     for (uint32_t host = 2; host < 5; host++) {
-        stage_act(stage, SIM_LOSS_OUT, host, 1, 4 * STAGE_SECOND, SIM_MILLION);
+        stage_mute(stage, host, 4 * STAGE_SECOND);
         stage_run(stage, 8 * STAGE_SECOND);
     }
 }
@@ -31,7 +31,8 @@ static void short_silence(struct stage *stage) {
 /* Silent until all have buried them; then they refute. */
 static void buried_alive(struct stage *stage) {
     stage_run(stage, 2 * STAGE_SECOND);
-    stage_act(stage, SIM_LOSS_OUT, 2, 2, 40 * STAGE_SECOND, SIM_MILLION);
+    stage_mute(stage, 2, 40 * STAGE_SECOND);
+    stage_mute(stage, 3, 40 * STAGE_SECOND);
     stage_run(stage, 60 * STAGE_SECOND);
 }
 

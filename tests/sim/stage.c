@@ -101,6 +101,14 @@ void stage_split(struct stage *stage, uint32_t border, uint64_t duration_ns) {
     sim_act(stage->sim, &back);
 }
 
+void stage_mute(struct stage *stage, uint32_t host, uint64_t duration_ns) {
+    struct sim_action cut = {.kind = SIM_CUT,
+                             .duration_ns = duration_ns,
+                             .who = {.first = host, .count = 1, .step = 1},
+                             .other = {.first = 0, .count = stage->settings.hosts, .step = 1}};
+    sim_act(stage->sim, &cut);
+}
+
 void stage_heal(struct stage *stage) {
     stage_act(stage, SIM_HEAL, 0, stage->settings.hosts, 0, 0);
 }

@@ -46,6 +46,8 @@ void stage_restart(struct stage *stage, uint32_t host, uint64_t down_ns, uint32_
                    uint8_t how);
 /* Both ways between [0, border) and [border, hosts). */
 void stage_split(struct stage *stage, uint32_t border, uint64_t duration_ns);
+/* Nothing that the host sends arrives, by datagram or stream; it hears and runs on. */
+void stage_mute(struct stage *stage, uint32_t host, uint64_t duration_ns);
 void stage_heal(struct stage *stage);
 void stage_run(struct stage *stage, uint64_t duration_ns);
 void stage_reset(struct stage *stage); /* the tally */
