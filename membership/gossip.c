@@ -9,6 +9,8 @@ void gossip_init(struct membership *membership) {
     struct gossip *gossip = &membership->gossip;
     *gossip = (struct gossip){
         .memory = membership->memory,
+        .reached = TOMBSTONE_NEWS_MAX,
+        .free_first = GOSSIP_NONE,
         .fresh_due_ns = TIME_NEVER,
         .repeat_due_ns = TIME_NEVER,
         .tick_due_ns = TIME_NEVER,
@@ -17,7 +19,7 @@ void gossip_init(struct membership *membership) {
         .bucket = token_bucket_of(settings->packets_per_s, settings->packets_burst)};
     for (size_t i = 0; i < GOSSIP_CLASSES; i++)
         for (size_t j = 0; j < TRANSMISSIONS_MAX; j++)
-            gossip->first[i][j] = NO_SLOT;
+            gossip->first[i][j] = GOSSIP_NONE;
 }
 
 void gossip_deinit(struct gossip *gossip) {
@@ -27,11 +29,11 @@ void gossip_deinit(struct gossip *gossip) {
 
 void gossip_entry_unlink(struct gossip *gossip, uint32_t id) {
     struct gossip_entry *entry = &gossip->entries[id];
-    if (entry->previous != NO_SLOT)
+    if (entry->previous != GOSSIP_NONE)
         gossip->entries[entry->previous].next = entry->next;
     else
         gossip->first[entry->class][entry->transmissions] = entry->next;
-    if (entry->next != NO_SLOT)
+    if (entry->next != GOSSIP_NONE)
         gossip->entries[entry->next].previous = entry->previous;
     gossip->queued--;
     entry->is_queued = 0;
@@ -39,22 +41,33 @@ void gossip_entry_unlink(struct gossip *gossip, uint32_t id) {
 
 void gossip_entry_link(struct gossip *gossip, uint32_t id) {
     struct gossip_entry *entry = &gossip->entries[id];
-    uint32_t *first = &gossip->first[entry->class][entry->transmissions];
-    entry->previous = NO_SLOT;
+    uint16_t *first = &gossip->first[entry->class][entry->transmissions];
+    entry->previous = GOSSIP_NONE;
     entry->next = *first;
-    if (*first != NO_SLOT)
-        gossip->entries[*first].previous = id;
-    *first = id;
+    if (*first != GOSSIP_NONE)
+        gossip->entries[*first].previous = (uint16_t)id;
+    *first = (uint16_t)id;
     gossip->queued++;
     entry->is_queued = 1;
 }
 
-/* Entries follow the table in doubling. Without memory the news is not passed on: sync repairs. */
-static bool reserve(struct gossip *gossip, uint32_t id, uint32_t wanted) {
+void gossip_entry_end(struct membership *membership, uint32_t id) {
+    struct gossip *gossip = &membership->gossip;
+    gossip_entry_unlink(gossip, id);
+    if (id < TOMBSTONE_NEWS_MAX)
+        return;
+    membership->table.slots[gossip->entries[id].slot].news = GOSSIP_NONE;
+    gossip->entries[id].next = gossip->free_first;
+    gossip->free_first = (uint16_t)id;
+}
+
+/* Without memory the news is not passed on: sync repairs. */
+static bool reserve(struct gossip *gossip, uint32_t id) {
     if (id < gossip->capacity)
         return true;
+    uint32_t capacity = slot_index_capacity(gossip->capacity, id, GOSSIP_NONE);
     struct gossip_entry *entries =
-        memory_alloc_array(gossip->memory, wanted, sizeof *entries, HENGE_MEMORY_MEMBER);
+        memory_alloc_array(gossip->memory, capacity, sizeof *entries, HENGE_MEMORY_MEMBER);
     if (entries == NULL)
         return false;
     if (gossip->capacity > 0)
@@ -62,14 +75,30 @@ static bool reserve(struct gossip *gossip, uint32_t id, uint32_t wanted) {
     memory_release(gossip->memory, gossip->entries, gossip->capacity * sizeof *entries,
                    HENGE_MEMORY_MEMBER);
     gossip->entries = entries;
-    gossip->capacity = wanted;
+    gossip->capacity = capacity;
     return true;
+}
+
+/* The entry about this slot, a fresh one if need be; GOSSIP_NONE when there is no room. */
+static uint32_t entry_for(struct membership *membership, uint32_t slot) {
+    struct gossip *gossip = &membership->gossip;
+    uint16_t *news = &membership->table.slots[slot].news;
+    if (*news != GOSSIP_NONE)
+        return *news;
+    if (gossip->free_first != GOSSIP_NONE) {
+        *news = gossip->free_first;
+        gossip->free_first = gossip->entries[*news].next;
+    } else {
+        if (gossip->reached == GOSSIP_NONE || !reserve(gossip, gossip->reached))
+            return GOSSIP_NONE;
+        *news = (uint16_t)gossip->reached++;
+    }
+    gossip->entries[*news].slot = (uint16_t)slot;
+    return *news;
 }
 
 static void enqueue(struct membership *membership, uint32_t id, struct gossip_entry wanted) {
     struct gossip *gossip = &membership->gossip;
-    if (!reserve(gossip, id, TOMBSTONE_NEWS_MAX + membership->table.capacity))
-        return;
     struct gossip_entry *entry = &gossip->entries[id];
     if (entry->is_queued) {
         wanted.is_full |= entry->is_full;
@@ -83,9 +112,16 @@ static void enqueue(struct membership *membership, uint32_t id, struct gossip_en
         gossip_entry_unlink(gossip, id);
     }
     wanted.turn = gossip->turn;
+    wanted.slot = entry->slot;
     *entry = wanted;
     gossip_entry_link(gossip, id);
     gossip_wake(membership);
+}
+
+static void enqueue_slot(struct membership *membership, uint32_t slot, struct gossip_entry wanted) {
+    uint32_t id = entry_for(membership, slot);
+    if (id != GOSSIP_NONE)
+        enqueue(membership, id, wanted);
 }
 
 void gossip_tombstone(struct membership *membership, const struct update *update) {
@@ -94,7 +130,8 @@ void gossip_tombstone(struct membership *membership, const struct update *update
     gossip->tombstone_next = (id + 1) % TOMBSTONE_NEWS_MAX;
     gossip->tombstone_news[id] = *update;
     gossip->tombstone_news[id].encoded = NULL;
-    enqueue(membership, id, (struct gossip_entry){.class = GOSSIP_STATUS});
+    if (reserve(gossip, id))
+        enqueue(membership, id, (struct gossip_entry){.class = GOSSIP_STATUS});
 }
 
 /* How urgent, and in how many waves: see gossip.h. */
@@ -125,18 +162,18 @@ void gossip_news(struct membership *membership, const struct merge_result *resul
     else if (result->is_new || (result->payload_news && !result->is_revived))
         entry.class = GOSSIP_PAYLOAD;
     set_waves(membership, result, &entry);
-    enqueue(membership, TOMBSTONE_NEWS_MAX + result->slot, entry);
+    enqueue_slot(membership, result->slot, entry);
 }
 
 void gossip_own_news(struct membership *membership) {
     struct gossip_entry entry = {.class = GOSSIP_OWN, .is_full = true};
-    enqueue(membership, TOMBSTONE_NEWS_MAX, entry);
+    enqueue_slot(membership, 0, entry);
 }
 
 void gossip_heard(struct membership *membership, uint32_t slot, const struct update *update) {
     struct gossip *gossip = &membership->gossip;
-    uint32_t id = TOMBSTONE_NEWS_MAX + slot;
-    if (slot == NO_SLOT || id >= gossip->capacity || !gossip->entries[id].is_queued)
+    uint32_t id = slot == NO_SLOT ? GOSSIP_NONE : membership->table.slots[slot].news;
+    if (id == GOSSIP_NONE)
         return;
     struct gossip_entry *entry = &gossip->entries[id];
     uint32_t suspicion = table_suspicion(&membership->table, slot);
@@ -147,18 +184,23 @@ void gossip_heard(struct membership *membership, uint32_t slot, const struct upd
     if (entry->heard < HEARD_ENOUGH)
         entry->heard = (entry->heard + 1u) & 3u;
     if (entry->heard >= HEARD_ENOUGH && (entry->transmissions > 0 || entry->class == GOSSIP_LATER))
-        gossip_entry_unlink(gossip, id);
+        gossip_entry_end(membership, id);
 }
 
-void gossip_drop(struct gossip *gossip, uint32_t slot) {
-    uint32_t id = TOMBSTONE_NEWS_MAX + slot;
-    if (id < gossip->capacity && gossip->entries[id].is_queued)
-        gossip_entry_unlink(gossip, id);
+void gossip_drop(struct membership *membership, uint32_t slot) {
+    uint32_t id = membership->table.slots[slot].news;
+    if (id != GOSSIP_NONE)
+        gossip_entry_end(membership, id);
+}
+
+const struct gossip_entry *gossip_entry_of(const struct membership *membership, uint32_t slot) {
+    uint32_t id = membership->table.slots[slot].news;
+    return id == GOSSIP_NONE ? NULL : &membership->gossip.entries[id];
 }
 
 struct update gossip_entry_update(const struct membership *membership, uint32_t id) {
     const struct gossip *gossip = &membership->gossip;
     if (id < TOMBSTONE_NEWS_MAX)
         return gossip->tombstone_news[id];
-    return merge_update_of(membership, id - TOMBSTONE_NEWS_MAX, gossip->entries[id].is_full);
+    return merge_update_of(membership, gossip->entries[id].slot, gossip->entries[id].is_full);
 }

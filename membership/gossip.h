@@ -1,8 +1,9 @@
 /* membership/gossip.h - dissemination: news goes out at once, and again a little later.
  *
  * One entry per subject, the newest news replaces. Order: class, then fewest transmissions, then
- * newest; kept as lists by (class, transmissions), linked by entry id through one array. Only what
- * was put into a packet that was sent counts as a transmission.
+ * newest; kept as lists by (class, transmissions), linked by entry id through one array. That holds
+ * the queued ones only, and grows by an eighth as more are queued; a slot of the table knows its
+ * own. Only what was put into a packet that was sent counts as a transmission.
  *
  * An entry's life: after the window a wave of `fanout` copies to members at random; REPEAT_WINDOWS
  * later a second wave, to this node's successors in the circle of name hashes; then a wave per tick
@@ -23,6 +24,7 @@
 #include "core/base/memory.h"
 #include "membership/merge.h"
 #include "membership/outbox.h"
+#include "membership/table.h"
 #include "membership/token_bucket.h"
 
 enum gossip_class {
@@ -35,21 +37,26 @@ enum gossip_class {
 };
 
 struct gossip_entry {
-    uint32_t next, previous; /* entry ids, NO_SLOT at the ends */
-    uint32_t is_queued : 1;
-    uint32_t is_full : 1; /* the record goes along */
-    uint32_t class : 2;   /* enum gossip_class */
-    uint32_t waves : 2;   /* that will do, 0: as many as the limit asks for */
-    uint32_t heard : 2;   /* from others, while it waits here */
-    uint32_t transmissions : 8;
-    uint32_t turn : 8; /* gossip.turn when it was last put into a packet */
+    uint16_t next, previous; /* entry ids, GOSSIP_NONE at the ends; free ones are linked by next */
+    uint16_t slot;           /* the subject; not looked at in those of tombstones */
+    uint8_t transmissions;
+    uint8_t turn;          /* gossip.turn when it was last put into a packet */
+    uint8_t is_queued : 1; /* linked */
+    uint8_t is_full : 1;   /* the record goes along */
+    uint8_t class : 2;     /* enum gossip_class */
+    uint8_t waves : 2;     /* that will do, 0: as many as the limit asks for */
+    uint8_t heard : 2;     /* from others, while it waits here */
 };
+
+enum { GOSSIP_NONE = TABLE_NONE };
+_Static_assert(sizeof(struct gossip_entry) == 10, "one per member and node while all join");
 
 struct gossip {
     struct memory *memory;
-    struct gossip_entry *entries; /* TOMBSTONE_NEWS_MAX of tombstones, then one per slot */
-    uint32_t capacity;
-    uint32_t first[GOSSIP_CLASSES][TRANSMISSIONS_MAX];
+    struct gossip_entry *entries; /* TOMBSTONE_NEWS_MAX of tombstones, then those of slots */
+    uint32_t capacity, reached;
+    uint16_t free_first;
+    uint16_t first[GOSSIP_CLASSES][TRANSMISSIONS_MAX];
     uint32_t queued;
     struct update tombstone_news[TOMBSTONE_NEWS_MAX];
     uint32_t tombstone_next;
@@ -71,12 +78,17 @@ void gossip_own_news(struct membership *membership);
 void gossip_tombstone(struct membership *membership, const struct update *update);
 /* Somebody said what is known here already. */
 void gossip_heard(struct membership *membership, uint32_t slot, const struct update *update);
-void gossip_drop(struct gossip *gossip, uint32_t slot);
+/* Nothing is said about the slot any more. */
+void gossip_drop(struct membership *membership, uint32_t slot);
+/* What is still to be said about it; NULL: nothing. */
+const struct gossip_entry *gossip_entry_of(const struct membership *membership, uint32_t slot);
 /* Between the files of gossip: something fresh is queued; entries on and off their lists. */
 void gossip_wake(struct membership *membership);
 uint32_t gossip_first_width(const struct membership *membership);
 void gossip_entry_link(struct gossip *gossip, uint32_t id);
 void gossip_entry_unlink(struct gossip *gossip, uint32_t id);
+/* Off its list, and out of the array. */
+void gossip_entry_end(struct membership *membership, uint32_t id);
 struct update gossip_entry_update(const struct membership *membership, uint32_t id);
 
 void gossip_step(struct membership *membership, struct outbox *outbox);

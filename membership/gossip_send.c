@@ -52,7 +52,7 @@ static struct stage tick_stage(const struct membership *membership) {
 
 static bool has_class(const struct gossip *gossip, struct stage stage, size_t class) {
     for (uint32_t sent = stage.first; sent <= stage.last; sent++)
-        if (gossip->first[class][sent] != NO_SLOT)
+        if (gossip->first[class][sent] != GOSSIP_NONE)
             return true;
     return false;
 }
@@ -67,7 +67,7 @@ static bool has_any(const struct gossip *gossip, struct stage stage) {
 static void batch_collect(struct membership *membership, struct batch *batch,
                           struct bytes_writer *writer, uint32_t first, size_t reserved) {
     struct gossip *gossip = &membership->gossip;
-    for (uint32_t id = first; id != NO_SLOT && batch->count < PACKET_UPDATES_MAX;
+    for (uint32_t id = first; id != GOSSIP_NONE && batch->count < PACKET_UPDATES_MAX;
          id = gossip->entries[id].next) {
         if (gossip->entries[id].turn == gossip->turn)
             continue;
@@ -149,9 +149,11 @@ static void batch_sent(struct membership *membership, const struct batch *batch,
         uint32_t id = batch->ids[i - 1];
         struct gossip_entry *entry = &gossip->entries[id];
         uint32_t transmissions = entry->transmissions + copies;
-        gossip_entry_unlink(gossip, id);
-        if (is_done(membership, entry, transmissions))
+        if (is_done(membership, entry, transmissions)) {
+            gossip_entry_end(membership, id);
             continue;
+        }
+        gossip_entry_unlink(gossip, id);
         entry->transmissions = (uint8_t)transmissions;
         gossip_entry_link(gossip, id);
     }
@@ -206,10 +208,11 @@ static bool send_wave(struct membership *membership, struct stage stage, struct 
     return true;
 }
 
-static void drop(struct gossip *gossip, struct stage stage, size_t class) {
+static void drop(struct membership *membership, struct stage stage, size_t class) {
+    const struct gossip *gossip = &membership->gossip;
     for (uint32_t sent = stage.first; sent <= stage.last; sent++)
-        while (gossip->first[class][sent] != NO_SLOT)
-            gossip_entry_unlink(gossip, gossip->first[class][sent]);
+        while (gossip->first[class][sent] != GOSSIP_NONE)
+            gossip_entry_end(membership, gossip->first[class][sent]);
 }
 
 /* What is too much to be repeated packet by packet: the next successor gets a SYNC instead. Status
@@ -219,7 +222,7 @@ static void sync_instead(struct membership *membership, struct stage stage) {
     if (!has_class(&membership->gossip, stage, GOSSIP_PAYLOAD) ||
         targets_successors(membership, 0, 1, &successor) == 0)
         return;
-    drop(&membership->gossip, stage, GOSSIP_PAYLOAD);
+    drop(membership, stage, GOSSIP_PAYLOAD);
     sync_want(membership, successor);
 }
 
@@ -229,7 +232,7 @@ static bool is_backlog(const struct membership *membership, struct stage stage) 
     size_t left = REPEAT_PACKETS_MAX * membership->settings.payload_bytes_max;
     for (size_t class = 0; class < GOSSIP_CLASSES; class ++)
         for (uint32_t sent = stage.first; sent <= stage.last; sent++)
-            for (uint32_t id = gossip->first[class][sent]; id != NO_SLOT;
+            for (uint32_t id = gossip->first[class][sent]; id != GOSSIP_NONE;
                  id = gossip->entries[id].next) {
                 struct update update = gossip_entry_update(membership, id);
                 size_t bytes = wire_update_bytes(&update);
@@ -346,7 +349,7 @@ void gossip_step(struct membership *membership, struct outbox *outbox) {
     gossip->turn++;
     if (gossip->queued > 0 && membership->table.live_count == 0)
         for (size_t class = 0; class < GOSSIP_CLASSES; class ++)
-            drop(gossip, (struct stage){0, TRANSMISSIONS_MAX - 1}, class); /* nobody to tell */
+            drop(membership, (struct stage){0, TRANSMISSIONS_MAX - 1}, class); /* nobody to tell */
     if (is_event_driven(membership)) {
         step_driven(membership, outbox);
     } else if (gossip->tick_due_ns <= membership->now_ns) {

@@ -348,7 +348,7 @@ void merge_forget(struct membership *membership, uint32_t slot) {
         tombstones_prove(&membership->tombstones, member->record->name_hash, &proof);
     }
     contact_former_add(&membership->contact, &dropped);
-    gossip_drop(&membership->gossip, slot);
+    gossip_drop(membership, slot);
     if (membership->observer.on_change != NULL)
         membership->observer.on_change(membership->observer.context, &report);
     struct record *record = member->record;

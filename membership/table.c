@@ -82,7 +82,7 @@ uint32_t table_take(struct table *table, uint64_t name_hash) {
     }
     slot_index_put(&table->names, table->members, name_hash, slot);
     table->members[slot] = (struct member){.slot_use = SLOT_USED, .live_position = TABLE_NONE};
-    table->slots[slot] = (struct slot){.link = TABLE_NONE};
+    table->slots[slot] = (struct slot){.link = TABLE_NONE, .news = TABLE_NONE};
     return slot;
 }
 

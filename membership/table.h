@@ -27,6 +27,7 @@ enum { TABLE_SLOTS_MAX = SLOT_INDEX_MAX, TABLE_NONE = SLOT_INDEX_NONE };
 struct slot {
     uint32_t changed; /* table.changes at the last change, its lower half: what a snapshot lacks */
     uint16_t link;    /* used: id of the suspicion; free: the next free slot; or TABLE_NONE */
+    uint16_t news;    /* gossip.h's: id of the entry about it, TABLE_NONE when there is none */
 };
 
 struct table {

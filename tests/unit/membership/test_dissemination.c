@@ -217,13 +217,13 @@ Test(dissemination, status_leaves_room_for_payloads) {
     uint32_t slot = membership_slots(membership) - 1;
     struct merge_result news = {.outcome = MERGE_NEWS, .slot = slot, .payload_news = true};
     gossip_news(membership, &news);
-    cr_assert_eq(membership->gossip.entries[TOMBSTONE_NEWS_MAX + slot].class, GOSSIP_PAYLOAD);
+    cr_assert_eq(gossip_entry_of(membership, slot)->class, GOSSIP_PAYLOAD);
     cluster->loss_permille = 1000;
     cluster->nodes[0].is_dirty = true;
     cluster->settings.packets_burst = 1;
     membership->gossip.bucket = token_bucket_of(1, 1); /* one packet, to one member */
     cluster_run(cluster, 6 * NS_PER_MS);
-    cr_assert_eq(membership->gossip.entries[TOMBSTONE_NEWS_MAX + slot].transmissions, 1,
+    cr_assert_eq(gossip_entry_of(membership, slot)->transmissions, 1,
                  "79 verdicts of 24 bytes would have filled the packet");
     cluster_destroy(cluster);
 }
