@@ -11,7 +11,7 @@ static bool is_in(uint8_t status) {
 }
 
 static struct henge_event *event_next(struct gossip_node *node, enum henge_event_type type) {
-    if (node->events_count == GOSSIP_NODE_EVENTS_PENDING) {
+    if (node->events_count == node->events_capacity) {
         gossip_node_events_flush(node);
     }
     struct henge_event *event = &node->events[node->events_count++];

@@ -107,12 +107,12 @@ static bool arrays_create(struct gossip_node *node) {
     }
     node->peer_dirty =
         memory_alloc_array(node->memory, slots, sizeof(*node->peer_dirty), HENGE_MEMORY_MEMBER);
-    node->dirty_slots =
-        memory_alloc_array(node->memory, slots, sizeof(*node->dirty_slots), HENGE_MEMORY_MEMBER);
-    node->events = memory_alloc_array(node->memory, GOSSIP_NODE_EVENTS_PENDING,
-                                      sizeof(*node->events), HENGE_MEMORY_EVENT);
+    node->events_capacity =
+        node->settings.is_unread ? GOSSIP_NODE_EVENTS_UNREAD : GOSSIP_NODE_EVENTS_PENDING;
+    node->events = memory_alloc_array(node->memory, node->events_capacity, sizeof(*node->events),
+                                      HENGE_MEMORY_EVENT);
     bool has_read = node->settings.is_unread || (node->ring_members && node->slots_waiting);
-    return has_read && node->peer_dirty && node->dirty_slots && node->events;
+    return has_read && node->peer_dirty && node->events;
 }
 
 struct gossip_node *gossip_node_create(const struct gossip_node_settings *settings,
@@ -178,9 +178,7 @@ void gossip_node_destroy(struct gossip_node *node) {
                    HENGE_MEMORY_MEMBER);
     memory_release(memory, node->peer_dirty, slots * sizeof(*node->peer_dirty),
                    HENGE_MEMORY_MEMBER);
-    memory_release(memory, node->dirty_slots, slots * sizeof(*node->dirty_slots),
-                   HENGE_MEMORY_MEMBER);
-    memory_release(memory, node->events, GOSSIP_NODE_EVENTS_PENDING * sizeof(*node->events),
+    memory_release(memory, node->events, node->events_capacity * sizeof(*node->events),
                    HENGE_MEMORY_EVENT);
     memory_release(memory, node, sizeof(*node), HENGE_MEMORY_CORE);
 }

@@ -17,6 +17,8 @@
 
 enum {
     GOSSIP_NODE_EVENTS_PENDING = 256, /* held back until the view that shows them is published */
+    GOSSIP_NODE_EVENTS_UNREAD = 16,   /* the same, when nobody reads */
+    GOSSIP_NODE_DIRTY_LISTED = 128,   /* beyond that the marks themselves are walked */
     GOSSIP_NODE_LIVE_VIEWS_MAX = 64
 };
 
@@ -86,9 +88,10 @@ struct gossip_node {
     uint32_t slots_waiting_count;
 
     /* What the detector has still to hear: state, offered until taken. */
-    uint8_t *peer_dirty;   /* by slot: PEER_DIRTY_* */
-    uint32_t *dirty_slots; /* those with peer_dirty != 0 */
-    uint32_t dirty_count;
+    uint8_t *peer_dirty;                            /* by slot, PEER_DIRTY_*; members_max */
+    uint16_t dirty_slots[GOSSIP_NODE_DIRTY_LISTED]; /* those with peer_dirty != 0, ... */
+    uint32_t dirty_count;                           /* all of them; */
+    uint32_t dirty_unlisted;                        /* ... but for so many */
     bool generation_dirty;
     bool is_silent; /* evicted, or without its name: the detector is to be silent too */
     bool feed_is_behind;
@@ -96,7 +99,7 @@ struct gossip_node {
 
     /* Events of this turn. */
     struct henge_event *events;
-    uint32_t events_count;
+    uint32_t events_count, events_capacity;
     uint64_t event_number;
 
     uint64_t now_ns;      /* of the call under way: for the observer */
