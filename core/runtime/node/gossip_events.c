@@ -10,8 +10,27 @@ static bool is_in(uint8_t status) {
     return status == HENGE_ALIVE || status == HENGE_SUSPECT;
 }
 
+static bool resize(struct gossip_node *node, uint32_t capacity) {
+    struct henge_event *events =
+        memory_resize(node->memory, node->events, node->events_capacity * sizeof(*events),
+                      capacity * sizeof(*events), HENGE_MEMORY_EVENT);
+    if (events) {
+        node->events = events;
+        node->events_capacity = capacity;
+    }
+    return events != NULL;
+}
+
+/* A node that nobody reads has little room; it lives as one that is read, so it borrows the rest.
+ */
+static bool has_room(struct gossip_node *node) {
+    return node->events_count < node->events_capacity ||
+           (node->events_capacity < GOSSIP_NODE_EVENTS_PENDING &&
+            resize(node, GOSSIP_NODE_EVENTS_PENDING));
+}
+
 static struct henge_event *event_next(struct gossip_node *node, enum henge_event_type type) {
-    if (node->events_count == node->events_capacity) {
+    if (!has_room(node)) {
         gossip_node_events_flush(node);
     }
     struct henge_event *event = &node->events[node->events_count++];
@@ -87,4 +106,7 @@ void gossip_node_events_flush(struct gossip_node *node) {
         node->hooks.on_event(node->hooks.context, &node->events[index]);
     }
     node->events_count = 0;
+    if (node->settings.is_unread && node->events_capacity > GOSSIP_NODE_EVENTS_UNREAD) {
+        (void)resize(node, GOSSIP_NODE_EVENTS_UNREAD);
+    }
 }

@@ -17,7 +17,7 @@
 
 enum {
     GOSSIP_NODE_EVENTS_PENDING = 256, /* held back until the view that shows them is published */
-    GOSSIP_NODE_EVENTS_UNREAD = 16,   /* the same, when nobody reads */
+    GOSSIP_NODE_EVENTS_UNREAD = 16,   /* room for them when nobody reads; more is borrowed */
     GOSSIP_NODE_DIRTY_LISTED = 128,   /* beyond that the marks themselves are walked */
     GOSSIP_NODE_LIVE_VIEWS_MAX = 64
 };
