@@ -78,7 +78,7 @@ struct watch {
     uint32_t missed;      /* crashed, and not yet judged by I12: members whom probes fail at */
     uint64_t last_boot_ns;
     uint64_t last_join_ns; /* a node that is up was told to join: it asks for a snapshot */
-    uint64_t last_act_ns; /* last action, boot or end of a node */
+    uint64_t last_act_ns;  /* last action, boot or end of a node */
 
     /* Since when no fault is under way; WATCH_NEVER: one is. Being down is not: it is what I12
      * waits for. */
