@@ -7,6 +7,7 @@
 #include "tools/sim/summary.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,7 @@ static void shrink(const struct order *order, struct scenario *scenario,
     if (isatty(STDERR_FILENO) == 1) {
         fprintf(stderr, "making it smaller ...\n");
     }
+    *smallest = *result;
     shrink_scenario(scenario, options, invariant, order->shrink_ms, smallest);
     /* Beside JSON, which stands alone on standard output. */
     FILE *out = order->is_json ? stderr : stdout;
@@ -114,6 +116,24 @@ static int finish_timeline(const struct order *order, struct timeline *timeline,
     return ok ? SIM_EXIT_OK : fail("%s: %s", order->timeline, strerror(errno));
 }
 
+/* An assertion ends the program: the seed is said even then. */
+static char last_words[ORDER_REPLAY_BYTES + 64];
+
+static void on_fatal(int number) {
+    ssize_t written = write(STDERR_FILENO, last_words, strlen(last_words));
+    (void)written;
+    raise(number); /* SA_RESETHAND: the usual end */
+}
+
+static void prepare_last_words(uint64_t seed, const char *replay) {
+    static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE};
+    struct sigaction action = {.sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+    snprintf(last_words, sizeof(last_words), "\nseed %" PRIu64 " FAILS: %s\n", seed, replay);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        sigaction(signals[i], &action, NULL);
+    }
+}
+
 /* One seed, its scenario prepared. */
 static int run_seed(const struct order *order, struct scenario *scenario,
                     struct run_result *result) {
@@ -124,6 +144,8 @@ static int run_seed(const struct order *order, struct scenario *scenario,
                                   .timeline = order->timeline ? timeline_create() : NULL,
                                   .on_progress = on_progress,
                                   .context = &progress};
+    order_replay(order, scenario->settings.seed, replay);
+    prepare_last_words(scenario->settings.seed, replay);
     run_scenario(scenario, &options, result);
     progress_clear(&progress);
     if (!result->is_done || (order->timeline && !options.timeline)) {
@@ -132,7 +154,6 @@ static int run_seed(const struct order *order, struct scenario *scenario,
                     "nodes than a timeline shows (%d)",
                     TIMELINE_HOSTS_MAX);
     }
-    order_replay(order, scenario->settings.seed, replay);
     struct report_head head = {.scenario = order->is_swarm   ? "swarm"
                                            : order->scenario ? order->scenario
                                                              : "",

@@ -79,7 +79,63 @@ static bool halve_durations(struct shrink *shrink, struct scenario *scenario) {
     return is_smaller;
 }
 
-/* Actions speak of hosts by number: those that are gone are passed over by the engine. */
+/* True: the hosts that are left are spoken of. */
+static bool trim(struct sim_hosts *hosts, uint32_t count) {
+    while (hosts->count > 0 && hosts->first + (uint64_t)(hosts->count - 1) * hosts->step >= count) {
+        hosts->count--;
+    }
+    hosts->step = hosts->count > 1 ? hosts->step : 1;
+    return hosts->count > 0;
+}
+
+/* Only the first `hosts` are there, and nothing is said of the others. */
+static void keep_hosts(struct scenario *scenario, uint32_t hosts) {
+    size_t kept = 0;
+    sim_settings_hosts(&scenario->settings, hosts);
+    for (size_t i = 0; i < scenario->count; i++) {
+        struct sim_action action = scenario->actions[i];
+        bool is_left = trim(&action.who, hosts);
+        if (action.kind == SIM_CUT) {
+            is_left = is_left && trim(&action.other, hosts);
+        }
+        bool joins = action.kind == SIM_START || action.kind == SIM_RESTART;
+        if (joins && action.amount >= hosts) {
+            action.amount = -1;
+        }
+        if ((action.kind == SIM_EVICT || action.kind == SIM_JOIN) && action.amount >= hosts) {
+            is_left = false;
+        }
+        if (is_left) {
+            scenario->actions[kept++] = action;
+        }
+    }
+    scenario->count = kept;
+}
+
+static bool try_hosts(struct shrink *shrink, struct scenario *scenario, uint32_t hosts) {
+    uint32_t hosts_before = scenario->settings.hosts;
+    size_t count_before = scenario->count;
+    size_t bytes = count_before * sizeof(*scenario->actions);
+    struct sim_action *before = malloc(bytes + 1);
+    if (!before) {
+        return false;
+    }
+    if (bytes > 0) {
+        memcpy(before, scenario->actions, bytes);
+    }
+    keep_hosts(scenario, hosts);
+    bool fails = still_fails(shrink, scenario);
+    if (!fails) {
+        sim_settings_hosts(&scenario->settings, hosts_before);
+        scenario->count = count_before;
+        if (bytes > 0) {
+            memcpy(scenario->actions, before, bytes);
+        }
+    }
+    free(before);
+    return fails;
+}
+
 static bool drop_hosts(struct shrink *shrink, struct scenario *scenario) {
     bool is_smaller = false;
     uint32_t step = scenario->settings.hosts / 2;
@@ -87,13 +143,9 @@ static bool drop_hosts(struct shrink *shrink, struct scenario *scenario) {
         uint32_t before = scenario->settings.hosts;
         if (before < step + 2) {
             step = before > 2 ? before - 2 : 0;
-            continue;
-        }
-        sim_settings_hosts(&scenario->settings, before - step);
-        if (still_fails(shrink, scenario)) {
+        } else if (try_hosts(shrink, scenario, before - step)) {
             is_smaller = true;
         } else {
-            sim_settings_hosts(&scenario->settings, before);
             step /= 2;
         }
     }
@@ -169,33 +221,12 @@ static bool cut_end(struct shrink *shrink, struct scenario *scenario) {
     return is_smaller;
 }
 
-/* What an action says about hosts that are not there any more is not worth reading. */
-static void tidy(struct scenario *scenario) {
-    uint32_t hosts = scenario->settings.hosts;
-    size_t kept = 0;
-    for (size_t i = 0; i < scenario->count; i++) {
-        struct sim_action action = scenario->actions[i];
-        struct sim_hosts *sets[] = {&action.who, &action.other};
-        for (size_t set = 0; set < 2; set++) {
-            uint32_t step = sets[set]->step > 0 ? sets[set]->step : 1;
-            while (sets[set]->count > 0 &&
-                   sets[set]->first + (uint64_t)(sets[set]->count - 1) * step >= hosts) {
-                sets[set]->count--;
-            }
-        }
-        if (action.who.count > 0 && (action.kind != SIM_CUT || action.other.count > 0)) {
-            scenario->actions[kept++] = action;
-        }
-    }
-    scenario->count = kept;
-}
-
 void shrink_scenario(struct scenario *scenario, const struct run_options *options,
-                     uint8_t invariant, uint64_t budget_ms, struct run_result *result_out) {
+                     uint8_t invariant, uint64_t budget_ms, struct run_result *result) {
     struct shrink shrink = {.options = options,
                             .end_ns = clock_monotonic_ns() + budget_ms * NS_PER_MS,
                             .invariant = invariant,
-                            .result = result_out,
+                            .result = result,
                             .trial = malloc(sizeof(struct run_result))};
     bool is_smaller = shrink.trial != NULL;
     while (is_smaller && !is_out_of_time(&shrink)) {
@@ -205,10 +236,6 @@ void shrink_scenario(struct scenario *scenario, const struct run_options *option
         is_smaller |= halve_durations(&shrink, scenario);
         is_smaller |= cut_end(&shrink, scenario);
         is_smaller |= calm_network(&shrink, scenario);
-    }
-    tidy(scenario);
-    if (shrink.trial) {
-        (void)still_fails(&shrink, scenario);
     }
     free(shrink.trial);
 }

@@ -22,11 +22,12 @@
 
 enum {
     SIM_HOSTS_MAX = 16384,
-    SIM_NOBODY = UINT32_MAX,
     /* Sealing, as on the real wire; IP and UDP headers are not counted. */
     SIM_PACKET_OVERHEAD = 52,
     SIM_MILLION = 1000000
 };
+
+#define SIM_NOBODY UINT32_MAX
 
 /* The whole network, when nothing is wrong with any host. */
 struct sim_network {

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# command.sh TOOLS ROOT: henge-sim as a user meets it: options, exit codes, messages, JSON, pictures;
+# one seed is one run, also in another process; every built-in scenario runs.
+. "$2/tests/checks/common.sh"
+sim=$1/henge-sim
+henge=$1/henge
+
+# What is wrong is said, with exit code 2.
+expect 2 'nodes must be 1..16384, not "0"' "$sim" --nodes 0
+expect 2 'seed must be' "$sim" --seed -1
+expect 2 'profile is henge, lifeguard or classic' "$sim" --profile swift
+expect 2 'no time' "$sim" --duration soon
+expect 2 'NAME=VALUE' "$sim" --set novalue
+expect 2 'set: ' "$sim" --set no.such.key=1
+expect 2 'No such file' "$sim" --scenario nowhere.sim
+expect 2 'draws its own scenario' "$sim" --swarm --scenario crash
+expect 2 'draws one run' "$sim" --seeds 2 --timeline -
+expect 2 'what is "more"' "$sim" more
+expect 2 'No such file' "$sim" --nodes 3 --duration 1 --timeline "$scratch/no/such.svg"
+printf 'nodes 4\nat 3 crash 9\n' >"$scratch/wrong.sim"
+expect 2 "$scratch/wrong.sim:2: hosts are 0..3" "$sim" --scenario "$scratch/wrong.sim"
+
+# --help has examples, --list names what is built in.
+expect 0 'Examples:' "$sim" --help
+expect 0 'ten-crashes ' "$sim" --list
+expect 0 'trace hash' "$sim" --nodes 5 --duration 10
+
+# henge runs it: found beside itself, else in PATH, else said to be missing.
+expect 0 'trace hash' "$henge" sim --nodes 3 --duration 5
+cp "$henge" "$scratch/henge"
+expect 0 'trace hash' env PATH="$1:$PATH" "$scratch/henge" sim --nodes 3 --duration 5
+expect 1 'henge-sim is neither beside this program nor in PATH' \
+    env PATH=/nowhere "$scratch/henge" sim --nodes 3
+
+# One seed, one run: the same hash in two processes; another for another seed.
+hash_of() { "$sim" "$@" --json | sed -n 's/.*"trace_hash":"\([0-9a-f]*\)".*/\1/p'; }
+for seed in 5 6; do
+    one=$(hash_of --swarm --seed $seed)
+    two=$(hash_of --swarm --seed $seed)
+    [ ${#one} -eq 16 ] && [ "$one" = "$two" ] || fail "seed $seed: trace hashes '$one' and '$two'"
+done
+[ "$(hash_of --swarm --seed 5)" != "$one" ] || fail "seeds 5 and 6 give one trace"
+
+# What --actions prints is the same run; --var, --set and the sizes of the command line count.
+"$sim" --scenario slow-members --var C=3 --nodes 20 --duration 40 --seed 9 --actions \
+    >"$scratch/slow.sim"
+one=$(hash_of --scenario slow-members --var C=3 --nodes 20 --duration 40 --seed 9)
+two=$(hash_of --scenario "$scratch/slow.sim")
+[ "$one" = "$two" ] || fail "--actions is another run: '$one', '$two'"
+expect 0 'nodes 20' cat "$scratch/slow.sim"
+expect 0 'set gossip.fanout 5' "$sim" --set gossip.fanout=5 --actions
+expect 0 'profile classic' "$sim" --profile classic --actions
+
+# Many seeds: a line each, and medians.
+expect 0 '3 seeds, 0 with violations' "$sim" --nodes 4 --duration 10 --seeds 3 --seed 7
+
+# Every built-in scenario, small and short, in every profile.
+for name in $("$sim" --list | cut -d ' ' -f 1); do
+    for profile in henge lifeguard classic; do
+        expect 0 '"violations_count":0' \
+            "$sim" --scenario "$name" --nodes 24 --duration 60 --profile $profile --json --shrink 0
+    done
+done
+
+# Pictures.
+expect 0 '' "$sim" --scenario flip-flop --nodes 12 --duration 60 --timeline "$scratch/flip.svg"
+expect 0 '</svg>' tail -n 1 "$scratch/flip.svg"
+expect 0 'n11 ' "$sim" --scenario flip-flop --nodes 12 --duration 60 --timeline -
+
+# The soak: counts, and passes options on.
+expect 0 'soak: 6 seeds (from 3), 0 failed' \
+    env HENGE_SIM="$sim" "$2/tools/soak" --seeds 6 --first 3 --jobs 2 -- --nodes 4
+expect 2 'needs a number' "$2/tools/soak" --seeds none
+finish
