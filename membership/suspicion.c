@@ -203,17 +203,20 @@ static void declare_dead(struct membership *membership, uint32_t slot) {
     gossip_news(membership, &result);
 }
 
-/* The next time at which this node's lone accusation is to be told again. */
+/* The next time at which a suspicion that finds too few accusers is to be looked into again: it may
+ * be refuted, and this node alone has not heard of it. Its lone accuser tells it again too. */
 static uint64_t retell(struct membership *membership, uint32_t id, uint64_t min_ns) {
     struct suspicion *suspicion = &membership->suspicions.entries[id];
-    if (!membership->settings.profile->is_suspicion_verified || suspicion->accusers_count != 1 ||
-        suspicion->accusers[0] != membership->name_hash)
+    if (!membership->settings.profile->is_suspicion_verified ||
+        suspicion->accusers_count == membership->suspicions.accusers_max)
         return TIME_NEVER;
     if (suspicion->told_ns + min_ns <= membership->now_ns) {
-        struct merge_result again = {.outcome = MERGE_NEWS, .slot = suspicion->slot};
         suspicion->told_ns = membership->now_ns;
-        gossip_news(membership, &again);
         verify_again(membership, suspicion->slot);
+        if (suspicion->accusers_count == 1 && suspicion->accusers[0] == membership->name_hash) {
+            struct merge_result again = {.outcome = MERGE_NEWS, .slot = suspicion->slot};
+            gossip_news(membership, &again);
+        }
     }
     return suspicion->told_ns + min_ns;
 }

@@ -91,7 +91,8 @@ void detector_peer_set(struct detector *detector, uint32_t slot, const struct de
 void detector_peer_remove(struct detector *detector, uint32_t slot);
 /* Probes this suspect at once, beside the periodic probe: a direct ping, then helpers and a second
  * ping, each within the peer's own timeout. Silence is told through on_probe_failed; a version that
- * has risen through on_peer_alive. Dropped when all places are taken, or this node is unwell. */
+ * has risen through on_peer_alive. Dropped when all places are taken; while this node
+ * is unwell it only pings, and reports no failure. */
 void detector_verify(struct detector *detector, uint32_t slot, uint64_t generation,
                      uint32_t version);
 /* Refutes: version = max(own, heard) + 1, told through on_self_version, if generation is ours. */

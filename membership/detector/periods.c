@@ -90,9 +90,15 @@ void detector_verify(struct detector *detector, uint32_t slot, uint64_t generati
 static void begin_verification(struct detector *detector, struct probe *probe,
                                struct outbox *outbox) {
     const struct peer *peer = peers_at(&detector->peers, probe->slot);
-    if (detector->health.score > VERIFY_HEALTH_MAX || peer->version > probe->version) {
+    bool is_unwell = detector->health.score > VERIFY_HEALTH_MAX;
+    if (is_unwell || peer->version > probe->version) {
         detector->counters.verifications_dropped++;
         probe_end(probe);
+        /* It may hear all the same that its suspect lives. Silence is no news then. */
+        if (is_unwell) {
+            (void)detector_send_ping(detector, outbox, peer, detector_next_sequence(detector),
+                                     NULL);
+        }
         return;
     }
     struct probe_target target = probe_target(probe);
