@@ -50,6 +50,7 @@ struct record {
     uint16_t metadata_count;
     uint16_t encoded_bytes;
     uint32_t store_index;                    /* private to the store */
+    uint64_t ring_hash;                      /* kept for the owner of the rings, 0 = none yet */
     const char *name, *role, *region, *zone; /* NUL-terminated, in this block */
     const char *const *metadata;             /* key, value, key, value, ... NUL-terminated */
     const uint8_t *encoded;                  /* canonical encoding, in this block */

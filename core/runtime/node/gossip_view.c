@@ -143,29 +143,48 @@ static bool ring_renew(struct gossip_node *node, uint64_t now_ns) {
     return true;
 }
 
-/* What the ring's fingerprint would be, without an array of members: see joining_take_over. */
+/* A record never changes, and many nodes share it: it is hashed once. */
+static uint64_t ring_hash_of(struct record *record, uint32_t slot) {
+    if (record->ring_hash == 0 || MUTANT(RING_OF_SLOTS)) {
+        struct ring_member member = ring_member_of(record, slot);
+        record->ring_hash = ring_member_hash(&member);
+    }
+    return record->ring_hash;
+}
+
+/* The same with all of them as owners: see joining_take_over. */
+static uint64_t ring_sum_active(const struct gossip_node *node, uint64_t now_ns) {
+    uint64_t sum = 0;
+    uint32_t slots = membership_slots(node->membership);
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        const struct member *member = membership_member(node->membership, slot);
+        if (is_in_ring(node, member, now_ns)) {
+            struct ring_member entry = ring_member_of(member->record, slot);
+            entry.ring_state = HENGE_RING_ACTIVE;
+            sum += ring_member_hash(&entry);
+        }
+    }
+    return sum;
+}
+
+/* What the ring's fingerprint would be, without an array of members. */
 static void ring_renew_unread(struct gossip_node *node, uint64_t now_ns) {
-    uint64_t sums[2] = {0, 0}; /* as they are; with the joining ones as owners */
+    uint64_t sum = 0;
     size_t count = 0;
     bool has_owner = false;
     uint32_t slots = membership_slots(node->membership);
     for (uint32_t slot = 0; slot < slots; slot++) {
         const struct member *member = membership_member(node->membership, slot);
-        if (!is_in_ring(node, member, now_ns)) {
-            continue;
+        if (is_in_ring(node, member, now_ns)) {
+            has_owner |= member->record->ring_state != HENGE_RING_JOINING;
+            sum += ring_hash_of(member->record, slot);
+            count++;
         }
-        struct ring_member entry = ring_member_of(member->record, slot);
-        has_owner |= entry.ring_state != HENGE_RING_JOINING;
-        sums[0] += ring_member_hash(&entry);
-        if (!has_owner) {
-            entry.ring_state = HENGE_RING_ACTIVE;
-            sums[1] += ring_member_hash(&entry);
-        }
-        count++;
     }
     struct ring_parameters parameters = {.version = 0};
     memcpy(parameters.salt, node->settings.ring_salt, sizeof(parameters.salt));
-    uint64_t fingerprint = ring_fingerprint_of_sum(&parameters, sums[!has_owner], count);
+    sum = has_owner ? sum : ring_sum_active(node, now_ns);
+    uint64_t fingerprint = ring_fingerprint_of_sum(&parameters, sum, count);
     if (node->ring_version == 0 || node->ring_fingerprint != fingerprint) {
         ring_replaced(node, fingerprint);
     }
