@@ -46,14 +46,19 @@ static bool is_acquainted(const struct watch *watch, uint32_t host, uint32_t oth
            (row_of(watch, other)[host / 64] >> (host % 64) & 1) != 0;
 }
 
-/* Floods from `first`, over hosts that are up. */
+/* A departed or evicted one unites nobody, even while it is up. */
+static bool is_there(const struct watch *watch, uint32_t host) {
+    return watch->hosts[host].is_up && !watch->hosts[host].is_leaving;
+}
+
+/* Floods from `first`. */
 static void flood(struct watch *watch, uint32_t first) {
     uint32_t count = 0;
     watch->components[first] = first + 1;
     watch->queue[count++] = first;
     for (uint32_t at = 0; at < count; at++)
         for (uint32_t other = 0; other < watch->hosts_count; other++)
-            if (watch->hosts[other].is_up && watch->components[other] == 0 &&
+            if (is_there(watch, other) && watch->components[other] == 0 &&
                 is_acquainted(watch, watch->queue[at], other)) {
                 watch->components[other] = first + 1;
                 watch->queue[count++] = other;
@@ -66,7 +71,7 @@ static void renew(struct watch *watch) {
     watch->components_ns = watch->now_ns;
     memset(watch->components, 0, watch->hosts_count * sizeof *watch->components);
     for (uint32_t host = 0; host < watch->hosts_count; host++)
-        if (watch->hosts[host].is_up && watch->components[host] == 0)
+        if (is_there(watch, host) && watch->components[host] == 0)
             flood(watch, host);
 }
 
@@ -79,7 +84,7 @@ bool watch_can_all_meet(struct watch *watch) {
     renew(watch);
     uint32_t component = 0;
     for (uint32_t host = 0; host < watch->hosts_count; host++) {
-        if (!watch->hosts[host].is_up || watch->hosts[host].is_leaving)
+        if (!is_there(watch, host))
             continue;
         if (component != 0 && watch->components[host] != component)
             return false;
