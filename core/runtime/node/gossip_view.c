@@ -80,17 +80,20 @@ static struct ring_member ring_member_of(const struct record *record, uint32_t s
     };
 }
 
-/* After a cut all may come back at once, each of them JOINING for a while (standing.h). Somebody
- * has to own the keys: where nobody is ACTIVE or DRAINING, the joining ones do. */
-static void joining_take_over(struct ring_member *members, size_t count) {
+/* JOINING members own nothing yet, so the present ring is without them: one who comes and goes does
+ * not change it. But after a cut all may come back at once, each of them JOINING for a while
+ * (standing.h), and somebody has to own the keys: where nobody is ACTIVE or DRAINING, they do. */
+static size_t joining_drop(struct ring_member *members, size_t count) {
+    size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         if (members[i].ring_state != HENGE_RING_JOINING) {
-            return;
+            members[kept++] = members[i];
         }
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; kept == 0 && i < count; i++) {
         members[i].ring_state = HENGE_RING_ACTIVE;
     }
+    return kept > 0 ? kept : count;
 }
 
 static size_t ring_members_gather(struct gossip_node *node, uint64_t now_ns) {
@@ -102,8 +105,7 @@ static size_t ring_members_gather(struct gossip_node *node, uint64_t now_ns) {
             node->ring_members[count++] = ring_member_of(member->record, slot);
         }
     }
-    joining_take_over(node->ring_members, count);
-    return count;
+    return joining_drop(node->ring_members, count);
 }
 
 /* A new ring, or the number of one, has taken the place of the last. */
@@ -152,7 +154,7 @@ static uint64_t ring_hash_of(struct record *record, uint32_t slot) {
     return record->ring_hash;
 }
 
-/* The same with all of them as owners: see joining_take_over. */
+/* The same with all of them as owners: see joining_drop. */
 static uint64_t ring_sum_active(const struct gossip_node *node, uint64_t now_ns) {
     uint64_t sum = 0;
     uint32_t slots = membership_slots(node->membership);
@@ -167,23 +169,30 @@ static uint64_t ring_sum_active(const struct gossip_node *node, uint64_t now_ns)
     return sum;
 }
 
-/* What the ring's fingerprint would be, without an array of members. */
+/* What the ring's fingerprint would be, without an array of members: see joining_drop. */
 static void ring_renew_unread(struct gossip_node *node, uint64_t now_ns) {
     uint64_t sum = 0;
     size_t count = 0;
-    bool has_owner = false;
+    size_t joining = 0;
     uint32_t slots = membership_slots(node->membership);
     for (uint32_t slot = 0; slot < slots; slot++) {
         const struct member *member = membership_member(node->membership, slot);
-        if (is_in_ring(node, member, now_ns)) {
-            has_owner |= member->record->ring_state != HENGE_RING_JOINING;
+        if (!is_in_ring(node, member, now_ns)) {
+            continue;
+        }
+        if (member->record->ring_state == HENGE_RING_JOINING) {
+            joining++;
+        } else {
             sum += ring_hash_of(member->record, slot);
             count++;
         }
     }
+    if (count == 0) {
+        sum = ring_sum_active(node, now_ns);
+        count = joining;
+    }
     struct ring_parameters parameters = {.version = 0};
     memcpy(parameters.salt, node->settings.ring_salt, sizeof(parameters.salt));
-    sum = has_owner ? sum : ring_sum_active(node, now_ns);
     uint64_t fingerprint = ring_fingerprint_of_sum(&parameters, sum, count);
     if (node->ring_version == 0 || node->ring_fingerprint != fingerprint) {
         ring_replaced(node, fingerprint);
