@@ -25,7 +25,7 @@ uint32_t table_find(const struct table *table, uint64_t name_hash) {
 }
 
 static size_t cells_bytes(uint32_t cells_count) {
-    return cells_count * sizeof(uint16_t);
+    return cells_count * sizeof(uint32_t);
 }
 
 static void release_arrays(struct table *table) {
@@ -52,7 +52,7 @@ static bool grow(struct table *table) {
     bigger.slots = memory_alloc_array(memory, bigger.capacity, sizeof *bigger.slots, TAG);
     bigger.live = memory_alloc_array(memory, bigger.capacity, sizeof *bigger.live, TAG);
     uint32_t cells_count = slot_index_cells(bigger.capacity);
-    uint16_t *cells = memory_alloc_array(memory, cells_count, sizeof *cells, TAG);
+    uint32_t *cells = memory_alloc_array(memory, cells_count, sizeof *cells, TAG);
     if (bigger.members == NULL || bigger.slots == NULL || bigger.live == NULL || cells == NULL) {
         memory_release(memory, cells, cells_bytes(cells_count), TAG);
         bigger.names.cells = NULL;
@@ -64,7 +64,7 @@ static bool grow(struct table *table) {
         memcpy(bigger.slots, table->slots, table->count * sizeof *bigger.slots);
         memcpy(bigger.live, table->live, table->live_count * sizeof *bigger.live);
     }
-    slot_index_move(&bigger.names, bigger.members, cells, cells_count);
+    slot_index_move(&bigger.names, cells, cells_count);
     release_arrays(table);
     *table = bigger;
     return true;
@@ -89,7 +89,7 @@ uint32_t table_take(struct table *table, uint64_t name_hash) {
 void table_forget(struct table *table, uint32_t slot) {
     struct member *member = &table->members[slot];
     ASSERT(member->slot_use == SLOT_USED && member->live_position == TABLE_NONE);
-    slot_index_remove(&table->names, table->members, member->record->name_hash, slot);
+    slot_index_remove(&table->names, member->record->name_hash, slot);
     *member = (struct member){.slot_use = SLOT_FORGOTTEN, .live_position = TABLE_NONE};
 }
 

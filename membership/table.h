@@ -6,7 +6,7 @@
  * through merge.c, which calls table_counted_out, changes it, and calls table_counted_in.
  *
  * It is small on purpose, since ten thousand nodes in one simulation hold 10^8 members: 32 bytes
- * and 10 beside them, and 3 of the index. So slots are 16 bits wide in memory; outside NO_SLOT is
+ * and 10 beside them, and 5 of the index. So slots are 16 bits wide in memory; outside NO_SLOT is
  * "none".
  */
 #ifndef MEMBERSHIP_TABLE_H

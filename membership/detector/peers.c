@@ -29,7 +29,7 @@ void peers_init(struct peers *peers, struct memory *memory, struct random *rando
 }
 
 static size_t cells_bytes(uint32_t cells_count) {
-    return cells_count * sizeof(uint16_t);
+    return cells_count * sizeof(uint32_t);
 }
 
 static void release_arrays(struct peers *peers) {
@@ -54,7 +54,7 @@ static bool grow(struct peers *peers, uint32_t slot) {
     struct memory *memory = peers->memory;
     struct peer *by_slot = memory_alloc_array(memory, capacity, sizeof *by_slot, TAG);
     uint16_t *slots = memory_alloc_array(memory, capacity, sizeof *slots, TAG);
-    uint16_t *cells = memory_alloc_array(memory, cells_count, sizeof *cells, TAG);
+    uint32_t *cells = memory_alloc_array(memory, cells_count, sizeof *cells, TAG);
     if (by_slot == NULL || slots == NULL || cells == NULL) {
         memory_release(memory, by_slot, capacity * sizeof *by_slot, TAG);
         memory_release(memory, slots, capacity * sizeof *slots, TAG);
@@ -66,7 +66,7 @@ static bool grow(struct peers *peers, uint32_t slot) {
         memcpy(slots, peers->probed.slots, peers->probed.count * sizeof *slots);
     }
     struct peers old = *peers;
-    slot_index_move(&peers->by_name, by_slot, cells, cells_count);
+    slot_index_move(&peers->by_name, cells, cells_count);
     release_arrays(&old);
     peers->by_slot = by_slot;
     peers->capacity = capacity;
@@ -161,7 +161,7 @@ void peers_remove(struct peers *peers, uint32_t slot) {
     if (rotation != NULL) {
         rotation_remove(rotation, slot);
     }
-    slot_index_remove(&peers->by_name, peers->by_slot, peer->name_hash, slot);
+    slot_index_remove(&peers->by_name, peer->name_hash, slot);
     pending_drop(&peers->pendings, slot, UINT8_MAX);
     peer->is_used = false;
 }

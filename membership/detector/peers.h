@@ -2,7 +2,7 @@
  * and in the two round-robin orders that probing follows (probed: ALIVE and SUSPECT; dead: DEAD).
  *
  * Owned by the detector thread; fed by gossip through detector_peer_set. It is small on purpose:
- * 48 bytes and 5 of indices per peer, since ten thousand nodes in one simulation hold 10^8 of them.
+ * 48 bytes and 7 of indices per peer, since ten thousand nodes in one simulation hold 10^8 of them.
  * Memory grows by an eighth at a time up to slots 0..peers_max, never per packet. */
 #ifndef MEMBERSHIP_DETECTOR_PEERS_H
 #define MEMBERSHIP_DETECTOR_PEERS_H

@@ -3,7 +3,7 @@
 #include "core/base/slot_index.h"
 #include <criterion/criterion.h>
 
-enum { SLOTS = 400, STEPS = 20000, CELLS = SLOTS + SLOTS / 3 + 1 };
+enum { SLOTS = 400, STEPS = 20000, CELLS = SLOTS + SLOTS / 4 + 1 };
 
 static uint64_t hash_of(const void *slots, uint32_t slot) {
     return ((const uint64_t *)slots)[slot];
@@ -23,17 +23,17 @@ static void check_all(const struct slot_index *index, const uint64_t *hashes, co
 Test(slot_index, agrees_with_an_array_through_puts_removes_and_moves) {
     uint64_t hashes[SLOTS] = {0};
     bool is_in[SLOTS] = {false};
-    uint16_t cells[2][CELLS + 50];
+    uint32_t cells[2][CELLS + 50];
     struct random random = random_of_seed(3);
     struct slot_index index = {.multiplier = random_u64(&random) | 1, .hash_of = hash_of};
     cr_assert_eq(slot_index_find(&index, hashes, 7), SLOT_INDEX_NONE, "without cells");
     cr_assert_eq(slot_index_cells(SLOTS), CELLS);
-    slot_index_move(&index, hashes, cells[0], CELLS);
+    slot_index_move(&index, cells[0], CELLS);
     for (uint32_t step = 0; step < STEPS; step++) {
         uint32_t slot = (uint32_t)random_below(&random, SLOTS);
         /* It fills up, empties, and so on. */
         if (random_below(&random, 100) < (step / 2000 % 2 == 0 ? 10U : 90U)) {
-            slot_index_remove(&index, hashes, name(slot), slot);
+            slot_index_remove(&index, name(slot), slot);
             is_in[slot] = false;
             hashes[slot] = UINT64_MAX; /* would be found if it still stood there */
         } else {
@@ -44,7 +44,7 @@ Test(slot_index, agrees_with_an_array_through_puts_removes_and_moves) {
         if (step % 500 == 0) {
             check_all(&index, hashes, is_in);
             uint32_t more = (uint32_t)random_below(&random, 50);
-            slot_index_move(&index, hashes, cells[1 - (index.cells == cells[1])], CELLS + more);
+            slot_index_move(&index, cells[1 - (index.cells == cells[1])], CELLS + more);
             check_all(&index, hashes, is_in);
         }
     }
@@ -52,15 +52,15 @@ Test(slot_index, agrees_with_an_array_through_puts_removes_and_moves) {
 
 Test(slot_index, another_slot_of_the_name_is_not_removed) {
     uint64_t hashes[2] = {5, 5};
-    uint16_t cells[4];
+    uint32_t cells[4];
     struct slot_index index = {.multiplier = 77, .hash_of = hash_of};
-    slot_index_move(&index, hashes, cells, 4);
+    slot_index_move(&index, cells, 4);
     slot_index_put(&index, hashes, 5, 0);
     slot_index_put(&index, hashes, 5, 1);
     cr_assert_eq(slot_index_find(&index, hashes, 5), 1);
-    slot_index_remove(&index, hashes, 5, 0);
+    slot_index_remove(&index, 5, 0);
     cr_assert_eq(slot_index_find(&index, hashes, 5), 1);
-    slot_index_remove(&index, hashes, 5, 1);
+    slot_index_remove(&index, 5, 1);
     cr_assert_eq(slot_index_find(&index, hashes, 5), SLOT_INDEX_NONE);
 }
 
@@ -75,4 +75,38 @@ Test(slot_index, capacity_grows_by_an_eighth_up_to_its_bound) {
     }
     cr_assert_eq(capacity, SLOT_INDEX_MAX);
     cr_assert_eq(slot_index_capacity(0, 0, 3), 3);
+}
+
+static uint32_t looks;
+
+static uint64_t hash_looked_at(const void *slots, uint32_t slot) {
+    looks++;
+    return ((const uint64_t *)slots)[slot];
+}
+
+/* As many names as there are slots, so a look at one is a cache line of its own: about one for each
+ * that is found, and a part of one for each that is not. Growing looks at none. */
+Test(slot_index, slots_are_seldom_looked_at_in_vain) {
+    enum { MANY = 10000, MANY_CELLS = MANY + MANY / 4 + 1 };
+    static uint64_t hashes[MANY];
+    static uint32_t cells[2][MANY_CELLS + 1];
+    struct random random = random_of_seed(4);
+    struct slot_index index = {.multiplier = random_u64(&random) | 1, .hash_of = hash_looked_at};
+    slot_index_move(&index, cells[0], MANY_CELLS);
+    for (uint32_t slot = 0; slot < MANY; slot++) {
+        hashes[slot] = random_u64(&random);
+        slot_index_put(&index, hashes, hashes[slot], slot);
+    }
+    looks = 0;
+    slot_index_move(&index, cells[1], MANY_CELLS + 1);
+    cr_assert_eq(looks, 0);
+    for (uint32_t slot = 0; slot < MANY; slot++) {
+        cr_assert_eq(slot_index_find(&index, hashes, hashes[slot]), slot);
+    }
+    cr_assert_leq(looks, MANY + MANY / 5);
+    looks = 0;
+    for (uint32_t i = 0; i < MANY; i++) {
+        cr_assert_eq(slot_index_find(&index, hashes, random_u64(&random)), SLOT_INDEX_NONE);
+    }
+    cr_assert_leq(looks, MANY / 5);
 }
