@@ -57,10 +57,8 @@ void measures_close_update(struct measures *measures, struct host_watch *watch) 
 }
 
 static void note_view(struct measures *measures, uint32_t host) {
-    uint64_t fingerprint = membership_fingerprint(sim_gossip(measures->sim, host)->membership);
-    if (!map_find(&measures->views, fingerprint) && map_set(&measures->views, fingerprint, 1)) {
-        measures->views_count++;
-    }
+    distinct_note(&measures->views,
+                  membership_fingerprint(sim_gossip(measures->sim, host)->membership));
 }
 
 static void note_death(struct measures *measures, uint32_t host, uint32_t subject) {
@@ -193,13 +191,11 @@ struct measures *measures_create(struct sim *sim, const struct checkers *checker
     if (!measures) {
         return NULL;
     }
-    memory_init(&measures->memory, NULL);
     measures->sim = sim;
     measures->checkers = checkers;
     measures->count = count;
     measures->hosts = calloc(count, sizeof(*measures->hosts));
-    if (!measures->hosts ||
-        !map_init(&measures->views, &measures->memory, 1024, HENGE_MEMORY_CORE)) {
+    if (!measures->hosts || !distinct_init(&measures->views)) {
         free(measures->hosts);
         free(measures);
         return NULL;
@@ -223,7 +219,7 @@ void measures_destroy(struct measures *measures) {
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         free(all[i]->values);
     }
-    map_deinit(&measures->views);
+    distinct_deinit(&measures->views);
     free(measures->hosts);
     free(measures);
 }

@@ -43,7 +43,8 @@ struct figures {
     uint64_t undelivered;  /* pairs of update and live node, by the next one of the same host */
     uint64_t update_bytes; /* gossip lane and streams, the idle part before the first taken off */
     uint64_t ring_versions_max; /* published by one node, since the mark or its boot */
-    uint64_t views_distinct;    /* different fingerprints of members, over all nodes */
+    uint64_t views_distinct;    /* different fingerprints of members, over all nodes; 65536 are
+                                   exact, more an estimate within a percent or two */
     uint64_t views_at_end;      /* of the nodes that are up */
     /* Nodes that came to hold a member DEAD while it was up, by judging or by hearing. */
     uint64_t dead_seen_healthy; /* it never was in the fault set */

@@ -105,7 +105,7 @@ void measures_get(struct measures *measures, struct figures *out) {
     *out = (struct figures){.crashes = measures->crashes,
                             .outages = measures->outages,
                             .updates = measures->updates,
-                            .views_distinct = measures->views_count,
+                            .views_distinct = distinct_count(&measures->views),
                             .dead_seen_healthy = measures->dead_seen_healthy,
                             .dead_seen_faulty = measures->dead_seen_faulty};
     close_all(measures, out);

@@ -2,7 +2,7 @@
 #ifndef TOOLS_SIM_MEASURES_INTERNAL_H
 #define TOOLS_SIM_MEASURES_INTERNAL_H
 
-#include "core/base/map.h"
+#include "tools/sim/distinct.h"
 #include "tools/sim/measures.h"
 
 /* No such time. */
@@ -39,9 +39,7 @@ struct measures {
     struct samples detect, first, all, outage, outage_first, spread;
     uint64_t crashes, outages, updates, undelivered;
     uint64_t dead_seen_healthy, dead_seen_faulty, bytes_max;
-    struct memory memory;
-    struct map views;
-    uint64_t views_count;
+    struct distinct views;
 };
 
 /* A sample that finds no memory is not in the figures; the run goes on. */
