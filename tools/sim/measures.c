@@ -56,9 +56,19 @@ void measures_close_update(struct measures *measures, struct host_watch *watch) 
     watch->update.begun_ns = MEASURES_NEVER;
 }
 
-static void note_view(struct measures *measures, uint32_t host) {
-    distinct_note(&measures->views,
-                  membership_fingerprint(sim_gossip(measures->sim, host)->membership));
+static void on_step(void *context, struct sim *sim, uint32_t host) {
+    struct measures *measures = context;
+    if (!sim_is_up(sim, host)) {
+        return;
+    }
+    const struct gossip_node *node = sim_gossip(sim, host);
+    struct host_watch *watch = &measures->hosts[host];
+    if (node->ring_fingerprint != watch->ring_fingerprint) {
+        watch->ring_fingerprint = node->ring_fingerprint;
+        if (measures->is_marked) {
+            distinct_note(&measures->views, node->ring_fingerprint);
+        }
+    }
 }
 
 static void note_death(struct measures *measures, uint32_t host, uint32_t subject) {
@@ -87,7 +97,6 @@ static void on_change(void *context, struct sim *sim, uint32_t host,
     const struct member *member =
         membership_member(sim_gossip(sim, host)->membership, change->slot);
     uint32_t subject = sim_host_of_name_hash(sim, member->record->name_hash);
-    note_view(measures, host);
     if (subject == SIM_NOBODY || subject == host) {
         return;
     }
@@ -204,8 +213,11 @@ struct measures *measures_create(struct sim *sim, const struct checkers *checker
         struct host_watch *watch = &measures->hosts[i];
         watch->crash.begun_ns = watch->outage.begun_ns = watch->update.begun_ns = MEASURES_NEVER;
     }
-    struct sim_observer observer = {
-        .context = measures, .on_change = on_change, .on_action = on_action, .on_boot = on_boot};
+    struct sim_observer observer = {.context = measures,
+                                    .on_change = on_change,
+                                    .on_step = on_step,
+                                    .on_action = on_action,
+                                    .on_boot = on_boot};
     sim_observe(sim, &observer);
     return measures;
 }

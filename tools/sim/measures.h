@@ -42,10 +42,12 @@ struct figures {
     uint64_t updates;
     uint64_t undelivered;  /* pairs of update and live node, by the next one of the same host */
     uint64_t update_bytes; /* gossip lane and streams, the idle part before the first taken off */
-    uint64_t ring_versions_max; /* published by one node, since the mark or its boot */
-    uint64_t views_distinct;    /* different fingerprints of members, over all nodes; 65536 are
-                                   exact, more an estimate within a percent or two */
-    uint64_t views_at_end;      /* of the nodes that are up */
+    /* Published by one node, since the mark or its boot: that never was in the fault set; that was.
+     */
+    uint64_t ring_versions_max, ring_versions_max_faulty;
+    uint64_t views_distinct; /* different rings that were published, over all nodes; 65536 are
+                                exact, more an estimate within a percent or two */
+    uint64_t views_at_end;   /* different tables (fingerprints) of the nodes that are up */
     /* Nodes that came to hold a member DEAD while it was up, by judging or by hearing. */
     uint64_t dead_seen_healthy; /* it never was in the fault set */
     uint64_t dead_seen_faulty;

@@ -95,8 +95,10 @@ static void close_all(struct measures *measures, struct figures *out) {
         if (measures->is_marked && sim_is_up(measures->sim, i)) {
             uint64_t versions =
                 sim_gossip(measures->sim, i)->ring_version - watch->ring_version_marked;
-            out->ring_versions_max =
-                versions > out->ring_versions_max ? versions : out->ring_versions_max;
+            uint64_t *max = checkers_was_faulty(measures->checkers, i)
+                                ? &out->ring_versions_max_faulty
+                                : &out->ring_versions_max;
+            *max = versions > *max ? versions : *max;
         }
     }
 }

@@ -24,6 +24,7 @@ struct host_watch {
     struct watched crash, outage, update;
     uint32_t update_nodes; /* that should learn of it */
     uint64_t ring_version_marked;
+    uint64_t ring_fingerprint; /* published last */
     uint64_t bytes_marked, packets_marked, lane_marked, stream_marked;
     uint64_t bytes_second; /* a second ago */
 };

@@ -50,6 +50,7 @@ static void set_counts(json_t *object, const struct run_result *result) {
     set(object, "undelivered", figures->undelivered);
     set(object, "update_bytes", figures->update_bytes);
     set(object, "ring_versions_max", figures->ring_versions_max);
+    set(object, "ring_versions_max_faulty", figures->ring_versions_max_faulty);
     set(object, "views_distinct", figures->views_distinct);
     set(object, "views_at_end", figures->views_at_end);
     set(object, "stream_bytes", figures->stream_bytes);
@@ -146,9 +147,12 @@ static void text_figures(const struct run_result *result, FILE *out) {
         row(out, "bytes per update", figures->update_bytes);
         row(out, "never delivered (update, node)", figures->undelivered);
     }
-    row(out, "ring versions, most at one node", figures->ring_versions_max);
-    row(out, "different views on the way", figures->views_distinct);
-    row(out, "different views at the end", figures->views_at_end);
+    row(out, "ring versions, most at a well node", figures->ring_versions_max);
+    if (figures->ring_versions_max_faulty > 0) {
+        row(out, "and at one in the fault set", figures->ring_versions_max_faulty);
+    }
+    row(out, "different rings on the way", figures->views_distinct);
+    row(out, "different tables at the end", figures->views_at_end);
     fprintf(out, "  %-34s %14.2f\n", "packets per node and second",
             (double)figures->packets_per_node_s_milli / 1000);
     fprintf(out, "  %-34s %14" PRIu64 " (most: %" PRIu64 ")\n", "bytes per node and second",

@@ -47,12 +47,19 @@ static void run_until(struct run *run, uint64_t until_ns) {
     }
 }
 
+/* When the last thing happened, up to and at end_ns: an action, the end of a fault, the mark. A
+ * fault that is not over by itself ends at end_ns where everything is healed then. */
 static uint64_t last_action_ns(const struct scenario *scenario, uint64_t end_ns) {
     uint64_t last_ns = scenario->mark_ns;
     for (size_t i = 0; i < scenario->count; i++) {
         const struct sim_action *action = &scenario->actions[i];
+        bool is_fault =
+            action->kind >= SIM_PAUSE && action->kind < SIM_HEAL && action->kind != SIM_CLOCK_STEP;
         uint64_t over_ns = action->at_ns + action->duration_ns;
-        if (over_ns > last_ns && over_ns <= end_ns) {
+        if (scenario->is_settling && is_fault && (action->duration_ns == 0 || over_ns > end_ns)) {
+            over_ns = end_ns;
+        }
+        if (action->at_ns <= end_ns && over_ns > last_ns && over_ns <= end_ns) {
             last_ns = over_ns;
         }
     }
@@ -93,7 +100,7 @@ static void play(struct run *run, struct run_result *out) {
         end_ns = sim_now_ns(run->sim);
         run_until(run, checkers_deadline_ns(run->checkers));
         checkers_finish(run->checkers);
-        gather(run, end_ns, out);
+        gather(run, last_action_ns(scenario, end_ns), out);
         return;
     }
     checkers_finish(run->checkers);

@@ -16,7 +16,7 @@ static const struct {
     [SUMMARY_OUTAGE_NS] = {"outage: first verdict", " ms", NS_PER_MS},
     [SUMMARY_DISSEMINATION_NS] = {"update known, 99th percentile", " ms", NS_PER_MS},
     [SUMMARY_CONVERGED_NS] = {"all agree, after the last action", " ms", NS_PER_MS},
-    [SUMMARY_RING_VERSIONS] = {"ring versions, most at one node", "", 1},
+    [SUMMARY_RING_VERSIONS] = {"ring versions, most at a well node", "", 1},
     [SUMMARY_BYTES] = {"bytes per node and second", "", 1},
     [SUMMARY_WALL_MS] = {"wall time", " ms", 1},
 };

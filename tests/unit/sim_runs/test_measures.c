@@ -104,6 +104,17 @@ Test(measures, settling_goes_on_until_all_agree) {
     cr_expect_gt(result.converged_ms, 0);
 }
 
+Test(measures, convergence_counts_from_the_last_thing_that_happened) {
+    run("nodes 12\nduration 60\nsettle\nat 10 mark\nat 20 crash 3\n");
+    uint64_t settled_ms = result.converged_ms;
+    run("nodes 12\nduration 60\nat 10 mark\nat 20 crash 3\n");
+    cr_expect_eq(result.converged_ms, settled_ms);
+    cr_expect_geq(result.converged_ms, result.figures.detect_all.max_ns / NS_PER_MS);
+    cr_expect_lt(result.converged_ms, 20000);
+    cr_expect_gt(result.figures.ring_versions_max, 0);
+    cr_expect_eq(result.figures.ring_versions_max_faulty, 0, "the one that crashed is down");
+}
+
 Test(measures, settings_out_of_limits_are_no_run) {
     struct run_options options = {.mask = CHECKERS_ALL};
     reading_whole("nodes 4\nduration 10\n");

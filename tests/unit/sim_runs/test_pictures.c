@@ -136,6 +136,7 @@ Test(pictures, json_has_its_keys) {
                                        "undelivered",
                                        "update_bytes",
                                        "ring_versions_max",
+                                       "ring_versions_max_faulty",
                                        "views_distinct",
                                        "views_at_end",
                                        "packets_per_node_s",
