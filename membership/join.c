@@ -66,6 +66,14 @@ static void send_join(struct membership *membership, const struct henge_address 
     (void)message_commit(outbox, &writer, seed, 0);
 }
 
+/* The seeds may be gone for good while healing has brought members together with this node: one of
+ * those does as well. */
+static void join_through_found(struct membership *membership, struct outbox *outbox) {
+    uint32_t slot;
+    if (table_pick(&membership->table, &membership->random, &slot, 1) == 1)
+        send_join(membership, &membership->table.members[slot].record->address, outbox);
+}
+
 void join_step(struct membership *membership, struct outbox *outbox) {
     struct join *join = &membership->join;
     struct hints *hints = &join->hints;
@@ -83,6 +91,7 @@ void join_step(struct membership *membership, struct outbox *outbox) {
         send_join(membership, &join->seeds[i], outbox);
     for (uint32_t i = 0; i < hints->count; i++)
         send_join(membership, &hints->addresses[i], outbox);
+    join_through_found(membership, outbox);
 }
 
 uint64_t join_deadline(const struct membership *membership) {

@@ -159,6 +159,9 @@ Test(leave, one_who_has_left_lets_nobody_in) {
     cluster_start(cluster, 5, 0, 5000000);
     cluster_join(cluster, 5, 0);
     cluster_run(cluster, 3 * NS_PER_S);
-    cr_assert_eq(membership_join_state(cluster->nodes[5].membership), JOIN_UNDER_WAY);
+    cr_assert_null(cluster_look(cluster, 0, 5));
+    /* What it still tells of the others leads to them. */
+    cr_assert_eq(membership_join_state(cluster->nodes[5].membership), JOIN_DONE);
+    cr_assert_eq(cluster_look(cluster, 1, 5)->status, HENGE_ALIVE);
     cluster_destroy(cluster);
 }
