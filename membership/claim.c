@@ -177,8 +177,8 @@ void here_receive(struct membership *membership, struct delivery *delivery) {
     struct update update;
     struct record_fields fields;
     if (!wire_here_get(&delivery->reader, &here) ||
-        !wire_update_get(&delivery->reader, &update, &fields) || update.encoded == NULL ||
-        update.name_hash != delivery->head.source_name_hash) {
+        !wire_update_get(&delivery->reader, membership->store, &update, &fields) ||
+        update.encoded == NULL || update.name_hash != delivery->head.source_name_hash) {
         delivery_malformed(membership);
         return;
     }

@@ -66,7 +66,7 @@ void gossip_receive(struct membership *membership, struct delivery *delivery) {
     struct update update;
     struct record_fields fields;
     for (uint32_t i = 0; i < count; i++) {
-        (void)wire_update_get(&delivery->reader, &update, &fields);
+        (void)wire_update_get(&delivery->reader, membership->store, &update, &fields);
         struct merge_result result = hear(
             membership, &update, update.encoded != NULL ? &fields : NULL, MERGE_GOSSIP, delivery);
         if (result.outcome == MERGE_SAME)

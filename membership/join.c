@@ -215,8 +215,8 @@ void join_receive(struct membership *membership, struct delivery *delivery) {
     struct update joiner;
     struct record_fields fields;
     if (!wire_join_get(&delivery->reader, &join) ||
-        !wire_update_get(&delivery->reader, &joiner, &fields) || joiner.encoded == NULL ||
-        joiner.name_hash != delivery->head.source_name_hash ||
+        !wire_update_get(&delivery->reader, membership->store, &joiner, &fields) ||
+        joiner.encoded == NULL || joiner.name_hash != delivery->head.source_name_hash ||
         joiner.liveness.status != HENGE_ALIVE) {
         delivery_malformed(membership);
         return;
@@ -276,7 +276,7 @@ static void take_hints(struct membership *membership, struct delivery *delivery,
     struct update update;
     struct record_fields fields;
     for (uint32_t i = 0; i < count; i++) {
-        (void)wire_update_get(&delivery->reader, &update, &fields);
+        (void)wire_update_get(&delivery->reader, membership->store, &update, &fields);
         if (update.encoded != NULL && !is_own_address(membership, &fields.address))
             (void)seeds_hint(&membership->join, &fields.address);
     }
@@ -304,7 +304,7 @@ static void take_snapshot(struct membership *membership, struct delivery *delive
     struct update update;
     struct record_fields fields;
     for (uint32_t i = 0; i < reply->count; i++) {
-        (void)wire_update_get(&delivery->reader, &update, &fields);
+        (void)wire_update_get(&delivery->reader, membership->store, &update, &fields);
         (void)hear(membership, &update, update.encoded != NULL ? &fields : NULL, MERGE_SYNC,
                    delivery);
     }

@@ -93,7 +93,7 @@ void leave_receive(struct membership *membership, struct delivery *delivery) {
     struct update update;
     struct record_fields fields;
     uint16_t count = bytes_get_u16(&delivery->reader);
-    if (count != 1 || !wire_update_get(&delivery->reader, &update, &fields) ||
+    if (count != 1 || !wire_update_get(&delivery->reader, membership->store, &update, &fields) ||
         update.liveness.status != HENGE_LEFT ||
         update.name_hash != delivery->head.source_name_hash ||
         update.liveness.generation != delivery->head.source_generation) {

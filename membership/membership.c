@@ -135,7 +135,7 @@ void delivery_malformed(struct membership *membership) {
 
 bool delivery_check(struct membership *membership, const struct delivery *delivery,
                     uint32_t count) {
-    if (!delivery->reader.failed && wire_updates_check(&delivery->reader, count))
+    if (!delivery->reader.failed && wire_updates_check(&delivery->reader, membership->store, count))
         return true;
     delivery_malformed(membership);
     return false;
@@ -178,9 +178,9 @@ static void tell_buried(struct membership *membership, const struct update *hear
     (void)gossip_tell(membership, &verdict, &fields->address, outbox);
 }
 
-struct merge_result hear(struct membership *membership, const struct update *update,
-                         const struct record_fields *fields, enum merge_origin origin,
-                         const struct delivery *delivery) {
+static struct merge_result hear_lent(struct membership *membership, const struct update *update,
+                                     const struct record_fields *fields, enum merge_origin origin,
+                                     const struct delivery *delivery) {
     struct membership_counters *counters = &membership->counters;
     if (origin == MERGE_SYNC)
         counters->records_received++;
@@ -209,6 +209,17 @@ struct merge_result hear(struct membership *membership, const struct update *upd
         gossip_news(membership, &result);
     if (origin != MERGE_SYNC && result.is_tombstone)
         gossip_tombstone(membership, update);
+    return result;
+}
+
+/* The fields of a known record lie within it: it stays for as long. */
+struct merge_result hear(struct membership *membership, const struct update *update,
+                         const struct record_fields *fields, enum merge_origin origin,
+                         const struct delivery *delivery) {
+    if (update->known != NULL)
+        record_retain(update->known);
+    struct merge_result result = hear_lent(membership, update, fields, origin, delivery);
+    record_release(membership->store, update->known);
     return result;
 }
 

@@ -26,7 +26,8 @@ int payload_compare(const struct payload_key *left, const struct payload_key *ri
                                                                                             : 1;
     size_t common =
         left->encoded_bytes < right->encoded_bytes ? left->encoded_bytes : right->encoded_bytes;
-    int order = memcmp(left->encoded, right->encoded, common);
+    bool is_one = left->encoded == right->encoded; /* interned record */
+    int order = is_one ? 0 : memcmp(left->encoded, right->encoded, common);
     if (order != 0)
         return order;
     return (left->encoded_bytes > right->encoded_bytes) -
@@ -147,17 +148,29 @@ bool merge_is_sane(const struct membership *membership, uint64_t generation) {
     return generation <= (clock_ms > highest ? clock_ms : highest) + GENERATION_AHEAD_MAX_MS;
 }
 
+static struct payload_key payload_of_record(const struct record *record) {
+    return (struct payload_key){record->generation, record->payload_version, record->encoded,
+                                record->encoded_bytes};
+}
+
 static struct payload_key payload_of_update(const struct update *update,
                                             const struct record_fields *fields) {
     if (fields == NULL)
         return (struct payload_key){0};
+    if (update->known != NULL)
+        return payload_of_record(update->known);
     return (struct payload_key){fields->generation, fields->payload_version, update->encoded,
                                 update->encoded_bytes};
 }
 
-static struct payload_key payload_of_record(const struct record *record) {
-    return (struct payload_key){record->generation, record->payload_version, record->encoded,
-                                record->encoded_bytes};
+/* With a reference more; NULL: no memory. */
+static struct record *record_of(struct membership *membership, const struct update *update,
+                                const struct record_fields *fields) {
+    if (update->known == NULL)
+        return record_store_get_decoded(membership->store, fields, update->encoded,
+                                        update->encoded_bytes);
+    record_retain(update->known);
+    return update->known;
 }
 
 static struct merge_result refused(struct membership *membership, uint32_t slot) {
@@ -200,7 +213,7 @@ static struct merge_result merge_unknown(struct membership *membership, const st
         return refused(membership, NO_SLOT);
     if (update->liveness.status == HENGE_SUSPECT && !suspicions_reserve(&membership->suspicions))
         return refused(membership, NO_SLOT);
-    struct record *record = record_store_get(membership->store, fields);
+    struct record *record = record_of(membership, update, fields);
     if (record == NULL)
         return refused(membership, NO_SLOT);
     uint32_t slot = table_take(&membership->table, update->name_hash);
@@ -267,8 +280,9 @@ static struct merge_result merge_known(struct membership *membership, uint32_t s
                           .payload = payload_of_record(member->record)};
     struct belief heard = {.liveness = update->liveness,
                            .payload = payload_of_update(update, fields)};
-    if (fields != NULL && (fields->name_bytes != strlen(member->record->name) ||
-                           memcmp(fields->name, member->record->name, fields->name_bytes) != 0))
+    if (fields != NULL && update->known != member->record &&
+        (fields->name_bytes != member->record->name_bytes ||
+         memcmp(fields->name, member->record->name, fields->name_bytes) != 0))
         return refused(membership, slot); /* another name with the same hash */
     if (MUTANT(VERSION_BEFORE_GENERATION) && heard.liveness.version < member->version)
         return refused(membership, slot);
@@ -290,7 +304,7 @@ static struct merge_result merge_known(struct membership *membership, uint32_t s
         (after.liveness.status == HENGE_SUSPECT && !suspicions_reserve(&membership->suspicions)))
         return refused(membership, slot);
     struct record *record = NULL;
-    if (result.payload_news && (record = record_store_get(membership->store, fields)) == NULL)
+    if (result.payload_news && (record = record_of(membership, update, fields)) == NULL)
         return refused(membership, slot);
     result.outcome = MERGE_NEWS;
     result.is_revived = member->status >= HENGE_DEAD && after.liveness.status < HENGE_DEAD;

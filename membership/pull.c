@@ -283,7 +283,7 @@ void records_receive(struct membership *membership, struct delivery *delivery) {
     struct update update;
     struct record_fields fields;
     for (uint32_t i = 0; i < records.count; i++) {
-        (void)wire_update_get(&delivery->reader, &update, &fields);
+        (void)wire_update_get(&delivery->reader, membership->store, &update, &fields);
         (void)hear(membership, &update, update.encoded != NULL ? &fields : NULL, MERGE_SYNC,
                    delivery);
     }

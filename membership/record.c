@@ -93,15 +93,29 @@ const char *record_fields_check(const struct record_fields *fields) {
 }
 
 void record_fields_of(const struct record *record, struct record_fields *fields_out) {
-    /* The encoding stands in the record's own block: decoding it gives texts that live as long. */
-    struct bytes_reader reader = bytes_reader_of(record->encoded, record->encoded_bytes);
-    (void)record_decode(&reader, fields_out);
+    memset(fields_out, 0, offsetof(struct record_fields, metadata));
     fields_out->name = record->name;
     fields_out->role = record->role;
     fields_out->region = record->region;
     fields_out->zone = record->zone;
+    fields_out->name_bytes = record->name_bytes;
+    fields_out->role_bytes = record->role_bytes;
+    fields_out->region_bytes = record->region_bytes;
+    fields_out->zone_bytes = record->zone_bytes;
+    fields_out->generation = record->generation;
+    fields_out->payload_version = record->payload_version;
+    fields_out->address = record->address;
+    fields_out->weight = record->weight;
+    fields_out->vnodes = record->vnodes;
+    fields_out->ring_state = record->ring_state;
+    memcpy(fields_out->boot_id, record->boot_id, RECORD_BOOT_BYTES);
+    memcpy(fields_out->leave_commitment, record->leave_commitment, RECORD_PROOF_BYTES);
+    fields_out->metadata_count = record->metadata_count;
     for (size_t i = 0; i < record->metadata_count; i++) {
-        fields_out->metadata[i].key = record->metadata[2 * i];
-        fields_out->metadata[i].value = record->metadata[2 * i + 1];
+        struct record_pair *pair = &fields_out->metadata[i];
+        pair->key = record->metadata[2 * i];
+        pair->value = record->metadata[2 * i + 1];
+        pair->key_bytes = (uint8_t)strlen(pair->key);
+        pair->value_bytes = (uint16_t)strlen(pair->value);
     }
 }

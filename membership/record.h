@@ -45,6 +45,7 @@ struct record {
     struct henge_address address;
     uint16_t weight, vnodes;
     uint8_t ring_state;
+    uint8_t name_bytes, role_bytes, region_bytes, zone_bytes;
     uint8_t boot_id[RECORD_BOOT_BYTES];
     uint8_t leave_commitment[RECORD_PROOF_BYTES];
     uint16_t metadata_count;
@@ -63,6 +64,14 @@ void record_store_destroy(struct record_store *store);
 /* The record with this content, made if need be, with one reference more. NULL: no memory, or the
  * fields break a limit (record_fields_check says which). */
 struct record *record_store_get(struct record_store *store, const struct record_fields *fields);
+/* The same of fields that record_decode made of these very bytes: no more to check or to encode. */
+struct record *record_store_get_decoded(struct record_store *store,
+                                        const struct record_fields *fields, const uint8_t *encoded,
+                                        size_t encoded_bytes);
+/* The record with this encoding if it is there already, with no reference more: most of what a
+ * cluster says is known, and what is known need not be decoded. NULL: it is not. */
+struct record *record_store_find(const struct record_store *store, const uint8_t *encoded,
+                                 size_t encoded_bytes);
 void record_retain(struct record *record);
 void record_release(struct record_store *store, struct record *record);
 

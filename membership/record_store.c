@@ -128,6 +128,10 @@ static struct record *record_make(struct record_store *store, const struct recor
     record->ring_state = fields->ring_state;
     memcpy(record->boot_id, fields->boot_id, RECORD_BOOT_BYTES);
     memcpy(record->leave_commitment, fields->leave_commitment, RECORD_PROOF_BYTES);
+    record->name_bytes = fields->name_bytes;
+    record->role_bytes = fields->role_bytes;
+    record->region_bytes = fields->region_bytes;
+    record->zone_bytes = fields->zone_bytes;
     record->name = put_text(&text, fields->name, fields->name_bytes);
     record->role = put_text(&text, fields->role, fields->role_bytes);
     record->region = put_text(&text, fields->region, fields->region_bytes);
@@ -159,6 +163,39 @@ static void store_share(struct record_store *store, struct record *record) {
     record->store_index = index;
 }
 
+static struct record *find(const struct record_store *store, uint64_t digest,
+                           const uint8_t *encoded, size_t encoded_bytes) {
+    const uint32_t *index = map_find(&store->by_digest, digest);
+    if (index == NULL)
+        return NULL;
+    struct record *record = store->shared[*index];
+    bool is_same = record->encoded_bytes == encoded_bytes &&
+                   memcmp(record->encoded, encoded, encoded_bytes) == 0;
+    return is_same ? record : NULL;
+}
+
+struct record *record_store_find(const struct record_store *store, const uint8_t *encoded,
+                                 size_t encoded_bytes) {
+    return find(store, hash64(encoded, encoded_bytes), encoded, encoded_bytes);
+}
+
+struct record *record_store_get_decoded(struct record_store *store,
+                                        const struct record_fields *fields, const uint8_t *encoded,
+                                        size_t encoded_bytes) {
+    uint64_t digest = hash64(encoded, encoded_bytes);
+    struct record *record = find(store, digest, encoded, encoded_bytes);
+    if (record != NULL) {
+        record_retain(record);
+        return record;
+    }
+    record = record_make(store, fields, encoded, encoded_bytes);
+    if (record == NULL)
+        return NULL;
+    record->digest = digest;
+    store_share(store, record);
+    return record;
+}
+
 struct record *record_store_get(struct record_store *store, const struct record_fields *fields) {
     if (record_fields_check(fields) != NULL)
         return NULL;
@@ -166,23 +203,7 @@ struct record *record_store_get(struct record_store *store, const struct record_
     struct bytes_writer writer = bytes_writer_of(encoded, sizeof encoded);
     record_encode(&writer, fields);
     ASSERT(!writer.failed);
-    size_t encoded_bytes = bytes_written(&writer);
-    uint64_t digest = hash64(encoded, encoded_bytes);
-    const uint32_t *index = map_find(&store->by_digest, digest);
-    if (index != NULL) {
-        struct record *known = store->shared[*index];
-        if (known->encoded_bytes == encoded_bytes &&
-            memcmp(known->encoded, encoded, encoded_bytes) == 0) {
-            record_retain(known);
-            return known;
-        }
-    }
-    struct record *record = record_make(store, fields, encoded, encoded_bytes);
-    if (record == NULL)
-        return NULL;
-    record->digest = digest;
-    store_share(store, record);
-    return record;
+    return record_store_get_decoded(store, fields, encoded, bytes_written(&writer));
 }
 
 void record_retain(struct record *record) {

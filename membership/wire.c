@@ -66,12 +66,20 @@ void wire_update_put(struct bytes_writer *writer, const struct update *update) {
         bytes_put(writer, update->proof.bytes, RECORD_PROOF_BYTES);
 }
 
-static void get_record(struct bytes_reader *item, struct update *update,
-                       struct record_fields *fields) {
+static void get_record(struct bytes_reader *item, const struct record_store *store,
+                       struct update *update, struct record_fields *fields) {
     update->encoded_bytes = bytes_get_u16(item);
     update->encoded = bytes_get(item, update->encoded_bytes);
     if (update->encoded == NULL) {
         item->failed = true;
+        return;
+    }
+    if (store != NULL)
+        update->known = record_store_find(store, update->encoded, update->encoded_bytes);
+    if (update->known != NULL) {
+        record_fields_of(update->known, fields);
+        update->name_hash = update->known->name_hash;
+        update->liveness.generation = update->known->generation;
         return;
     }
     struct bytes_reader record = bytes_reader_of(update->encoded, update->encoded_bytes);
@@ -109,8 +117,8 @@ static void get_proof(struct bytes_reader *item, uint8_t kind, struct update *up
         memcpy(update->proof.bytes, secret, RECORD_PROOF_BYTES);
 }
 
-bool wire_update_get(struct bytes_reader *reader, struct update *update_out,
-                     struct record_fields *fields_out) {
+bool wire_update_get(struct bytes_reader *reader, const struct record_store *store,
+                     struct update *update_out, struct record_fields *fields_out) {
     *update_out = (struct update){0};
     uint16_t bytes = bytes_get_u16(reader);
     const uint8_t *start = bytes_get(reader, bytes);
@@ -122,7 +130,7 @@ bool wire_update_get(struct bytes_reader *reader, struct update *update_out,
     uint8_t kind = bytes_get_u8(&item);
     update_out->liveness.status = kind & UPDATE_STATUS_MASK;
     if ((kind & UPDATE_HAS_RECORD) != 0) {
-        get_record(&item, update_out, fields_out);
+        get_record(&item, store, update_out, fields_out);
     } else {
         update_out->name_hash = bytes_get_u64(&item);
         update_out->liveness.generation = bytes_get_u64(&item);
@@ -136,12 +144,13 @@ bool wire_update_get(struct bytes_reader *reader, struct update *update_out,
     return !reader->failed;
 }
 
-bool wire_updates_check(const struct bytes_reader *reader, uint32_t count) {
+bool wire_updates_check(const struct bytes_reader *reader, const struct record_store *store,
+                        uint32_t count) {
     struct bytes_reader walk = *reader;
     struct update update;
     struct record_fields fields;
     for (uint32_t i = 0; i < count; i++)
-        if (!wire_update_get(&walk, &update, &fields))
+        if (!wire_update_get(&walk, store, &update, &fields))
             return false;
     return true;
 }

@@ -41,16 +41,20 @@ struct update {
     struct proof proof;     /* only with LEFT */
     const uint8_t *encoded; /* canonical record of the same generation, or NULL */
     uint16_t encoded_bytes;
+    struct record *known; /* the interned record with these bytes, not counted; NULL: not looked
+                             for, or none */
 };
 
 /* Bytes that wire_update_put writes. */
 size_t wire_update_bytes(const struct update *update);
 void wire_update_put(struct bytes_writer *writer, const struct update *update);
-/* False (reader failed) when malformed. With a record, *fields_out is it; else untouched. */
-bool wire_update_get(struct bytes_reader *reader, struct update *update_out,
-                     struct record_fields *fields_out);
+/* False (reader failed) when malformed. With a record, *fields_out is it; else untouched. A record
+ * that is in `store` (may be NULL) is taken from there, not decoded. */
+bool wire_update_get(struct bytes_reader *reader, const struct record_store *store,
+                     struct update *update_out, struct record_fields *fields_out);
 /* Walks `count` updates over a copy of the reader. */
-bool wire_updates_check(const struct bytes_reader *reader, uint32_t count);
+bool wire_updates_check(const struct bytes_reader *reader, const struct record_store *store,
+                        uint32_t count);
 
 /* Bodies; the head is written and read by message_head_*. */
 
