@@ -114,8 +114,7 @@ uint64_t measures_lane_bytes(const struct measures *measures) {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < measures->count; i++) {
         const struct sim_traffic *traffic = sim_traffic(measures->sim, i);
-        bytes += traffic->bytes_lane[LANE_GOSSIP] + traffic->stream_bytes -
-                 measures->hosts[i].lane_marked;
+        bytes += traffic->bytes_lane[LANE_GOSSIP] - measures->hosts[i].lane_marked;
     }
     return bytes;
 }
@@ -244,7 +243,7 @@ void measures_mark(struct measures *measures) {
         const struct sim_traffic *traffic = sim_traffic(measures->sim, i);
         watch->bytes_marked = watch->bytes_second = traffic->bytes + traffic->stream_bytes;
         watch->packets_marked = traffic->packets;
-        watch->lane_marked = traffic->bytes_lane[LANE_GOSSIP] + traffic->stream_bytes;
+        watch->lane_marked = traffic->bytes_lane[LANE_GOSSIP];
         watch->stream_marked = traffic->stream_bytes;
         if (sim_is_up(measures->sim, i)) {
             watch->ring_version_marked = sim_gossip(measures->sim, i)->ring_version;

@@ -1,6 +1,10 @@
 /* core/runtime/node/publication.c - see publication.h. */
 #include "core/runtime/node/publication.h"
 
+/* How many shortest suspicions a cut is waited for. One is too few: which of ten that crashed together
+ * is probed last takes a few periods to find out. */
+enum { CUT_SUSPICIONS = 2 };
+
 void publication_init(struct publication *publication, uint64_t window_ns, uint64_t window_max_ns,
                       bool is_batched) {
     *publication = (struct publication){.window_ns = window_ns,
@@ -53,7 +57,7 @@ uint64_t publication_ring_due(const struct publication *publication, bool is_sus
         due_ns = gathered_ns < latest_ns ? gathered_ns : latest_ns;
     }
     if (publication->death_ns != TIME_NEVER && is_suspecting) {
-        uint64_t cut_ns = publication->death_ns + suspicion_min_ns;
+        uint64_t cut_ns = publication->death_ns + CUT_SUSPICIONS * suspicion_min_ns;
         due_ns = due_ns > cut_ns ? due_ns : cut_ns;
     }
     return due_ns;

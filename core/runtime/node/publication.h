@@ -4,7 +4,7 @@
  * one at most every PUBLICATION_GENERATION_NS, as its old address is of no use. The ring is dearer
  * for its users, so: the first change after quiet goes out at once; further ones are gathered until
  * none has come for `window`, at most `window_max`. A death waits as long as other members are
- * suspected but not yet confirmed, at most the shortest suspicion time: ten crashes make one ring
+ * suspected but not yet confirmed, at most two shortest suspicions: ten crashes make one ring
  * version, not ten (batching by cut, after Suresh et al., Rapid, USENIX ATC 2018, section 4). */
 #ifndef CORE_RUNTIME_NODE_PUBLICATION_H
 #define CORE_RUNTIME_NODE_PUBLICATION_H

@@ -43,7 +43,7 @@ Test(publication, a_death_waits_for_the_other_suspects_but_not_for_ever) {
     struct publication publication;
     publication_init(&publication, 250 * MS, 2000 * MS, true);
     publication_ring_changed(&publication, 10000 * MS, true);
-    cr_assert_eq(publication_ring_due(&publication, true, 3000 * MS), 13000 * MS);
+    cr_assert_eq(publication_ring_due(&publication, true, 3000 * MS), 16000 * MS);
     cr_assert_eq(publication_ring_due(&publication, false, 3000 * MS), 10000 * MS);
 }
 
