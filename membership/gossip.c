@@ -65,7 +65,7 @@ void gossip_entry_end(struct membership *membership, uint32_t id) {
 static bool reserve(struct gossip *gossip, uint32_t id) {
     if (id < gossip->capacity)
         return true;
-    uint32_t capacity = slot_index_capacity(gossip->capacity, id, GOSSIP_NONE);
+    uint32_t capacity = slot_index_capacity(gossip->capacity, id, GOSSIP_NONE, 0);
     struct gossip_entry *entries =
         memory_alloc_array(gossip->memory, capacity, sizeof *entries, HENGE_MEMORY_MEMBER);
     if (entries == NULL)

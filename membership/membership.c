@@ -61,6 +61,7 @@ struct membership *membership_create(const struct membership_settings *settings,
     stones = stones > TOMBSTONES_MAX ? TOMBSTONES_MAX : stones;
     table_init(&membership->table, memory, settings->members_max,
                hash64_pair(settings->random_seed, settings->members_max), now_ns);
+    membership->table.expected = settings->slots_expected;
     bool ok = tombstones_init(&membership->tombstones, memory, stones, settings->tombstone_ns);
     suspicions_init(membership);
     membership->freeze.heard_ns = now_ns;

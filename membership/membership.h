@@ -33,6 +33,7 @@ struct membership_settings {
     uint32_t packets_per_s, packets_burst;
     uint32_t payload_bytes_max; /* of a datagram's message, sealing taken off */
     uint32_t members_max;
+    uint32_t slots_expected; /* memory is taken for so many at once; 0: not known */
     uint64_t tombstone_ns;
     uint64_t rejoin_hold_ns; /* standing.h; 0: none */
     uint64_t dead_shown_ns;

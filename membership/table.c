@@ -47,7 +47,8 @@ static bool grow(struct table *table) {
         return false;
     struct memory *memory = table->memory;
     struct table bigger = *table;
-    bigger.capacity = slot_index_capacity(table->capacity, table->capacity, table->max);
+    bigger.capacity =
+        slot_index_capacity(table->capacity, table->capacity, table->max, table->expected);
     bigger.members = memory_alloc_array(memory, bigger.capacity, sizeof *bigger.members, TAG);
     bigger.slots = memory_alloc_array(memory, bigger.capacity, sizeof *bigger.slots, TAG);
     bigger.live = memory_alloc_array(memory, bigger.capacity, sizeof *bigger.live, TAG);

@@ -40,6 +40,7 @@ struct table {
     bool is_zone_blind;  /* all are near */
     uint32_t count;      /* slots ever given out */
     uint32_t capacity, max;
+    uint32_t expected; /* slots, 0: not known; set after table_init */
     uint32_t free_first;
     struct slot_index names;
     uint32_t statuses[4];        /* members by status, own included */

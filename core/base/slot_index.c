@@ -1,7 +1,7 @@
 /* core/base/slot_index.c - see slot_index.h. */
 #include "core/base/slot_index.h"
 
-enum { CAPACITY_FIRST = 16 };
+enum { CAPACITY_FIRST = 16, EXPECTED_PART = 16 };
 
 #define CELL_FREE UINT32_MAX /* slot 65535, which nobody has */
 
@@ -107,10 +107,13 @@ void slot_index_remove(struct slot_index *index, uint64_t hash, uint32_t slot) {
     index->cells[gap] = CELL_FREE;
 }
 
-uint32_t slot_index_capacity(uint32_t before, uint32_t slot, uint32_t max) {
+uint32_t slot_index_capacity(uint32_t before, uint32_t slot, uint32_t max, uint32_t expected) {
     uint32_t capacity = before;
     while (capacity <= slot) {
         capacity += capacity / 8 + CAPACITY_FIRST;
+    }
+    if (capacity < expected && slot >= expected / EXPECTED_PART) {
+        capacity = expected;
     }
     return capacity < max ? capacity : max;
 }

@@ -35,7 +35,8 @@ void slot_index_put(struct slot_index *index, const void *slots, uint64_t hash, 
 void slot_index_remove(struct slot_index *index, uint64_t hash, uint32_t slot);
 
 /* How far arrays by slot grow so that they hold `slot` (< max): an eighth at a time, for what lies
- * unused is memory in every node. */
-uint32_t slot_index_capacity(uint32_t before, uint32_t slot, uint32_t max);
+ * unused is memory in every node. Where the owner knows how many are to be expected (0: he does
+ * not), growing is over once a sixteenth of them has come: each step copies, and leaves a hole. */
+uint32_t slot_index_capacity(uint32_t before, uint32_t slot, uint32_t max, uint32_t expected);
 
 #endif

@@ -24,6 +24,7 @@ struct detector *detector_create(const struct detector_settings *settings,
     detector->memory = memory;
     detector->random = random_of_seed(settings->random_seed);
     peers_init(&detector->peers, memory, &detector->random, settings->peers_max);
+    detector->peers.expected = settings->slots_expected;
     detector->now_ns = now_ns;
     detector->generation = settings->generation;
     detector->fingerprint_since_ns = now_ns;

@@ -27,8 +27,9 @@ struct detector_settings {
     uint64_t generation;
     uint64_t period_ns;
     uint64_t timeout_min_ns, timeout_max_ns;
-    uint32_t indirect;  /* helpers asked */
-    uint32_t peers_max; /* slots are 0..peers_max */
+    uint32_t indirect;       /* helpers asked */
+    uint32_t peers_max;      /* slots are 0..peers_max */
+    uint32_t slots_expected; /* memory is taken for so many at once; 0: not known */
     uint64_t random_seed;
 };
 

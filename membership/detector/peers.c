@@ -49,7 +49,8 @@ static bool grow(struct peers *peers, uint32_t slot) {
     if (slot >= peers->capacity_max) {
         return false;
     }
-    uint32_t capacity = slot_index_capacity(peers->capacity, slot, peers->capacity_max);
+    uint32_t capacity =
+        slot_index_capacity(peers->capacity, slot, peers->capacity_max, peers->expected);
     uint32_t cells_count = slot_index_cells(capacity);
     struct memory *memory = peers->memory;
     struct peer *by_slot = memory_alloc_array(memory, capacity, sizeof *by_slot, TAG);
@@ -82,7 +83,7 @@ static bool has_place(struct peers *peers, uint8_t status) {
         return true;
     }
     uint32_t capacity =
-        slot_index_capacity(peers->dead_capacity, peers->dead_capacity, peers->capacity_max);
+        slot_index_capacity(peers->dead_capacity, peers->dead_capacity, peers->capacity_max, 0);
     uint16_t *slots = memory_alloc_array(peers->memory, capacity, sizeof *slots, TAG);
     if (slots == NULL) {
         return false;

@@ -39,6 +39,7 @@ struct peers {
     struct peer *by_slot;
     uint32_t capacity; /* slots there is memory for */
     uint32_t capacity_max;
+    uint32_t expected; /* slots, 0: not known; set after peers_init */
     uint32_t dead_capacity;
     struct rotation probed, dead;
     struct slot_index by_name;

@@ -184,6 +184,7 @@ static void gossip_create(struct host *host, const struct henge_config *config, 
     settings.membership.former_count = host->peers_kept_count;
     settings.membership.random_seed = seed_of(host, SEED_GOSSIP);
     settings.membership.wall_ms = host_wall_ms(host);
+    settings.membership.slots_expected = sim->settings.hosts;
     host->gossip = gossip_node_create(&settings, &hooks, &host->overlay, sim->store, sim->epochs,
                                       &sim->nodes_memory, now_ns);
     ASSERT(host->gossip);
@@ -199,6 +200,7 @@ static void detector_create_for(struct host *host, const struct henge_config *co
     }
     settings.generation = membership_member(host->gossip->membership, 0)->generation;
     settings.random_seed = seed_of(host, SEED_DETECTOR);
+    settings.slots_expected = sim->settings.hosts;
     struct detector_node_hooks hooks = {.context = host, .to_gossip = turn_to_gossip};
     host->detector = detector_node_create(&settings, host->number, &hooks, &host->overlay,
                                           &sim->nodes_memory, now_ns);

@@ -69,12 +69,20 @@ Test(slot_index, capacity_grows_by_an_eighth_up_to_its_bound) {
     for (uint32_t slot = 0; slot < SLOT_INDEX_MAX; slot++) {
         if (slot == capacity) {
             uint32_t before = capacity;
-            capacity = slot_index_capacity(before, slot, SLOT_INDEX_MAX);
+            capacity = slot_index_capacity(before, slot, SLOT_INDEX_MAX, 0);
             cr_assert(capacity > slot && capacity <= before + before / 8 + 16);
         }
     }
     cr_assert_eq(capacity, SLOT_INDEX_MAX);
-    cr_assert_eq(slot_index_capacity(0, 0, 3), 3);
+    cr_assert_eq(slot_index_capacity(0, 0, 3, 0), 3);
+}
+
+Test(slot_index, capacity_grows_at_once_to_what_is_expected_when_a_part_of_it_is_there) {
+    cr_assert_lt(slot_index_capacity(0, 0, 1000, 800), 50, "perhaps nobody comes");
+    cr_assert_lt(slot_index_capacity(49, 49, 1000, 800), 100);
+    cr_assert_eq(slot_index_capacity(50, 50, 1000, 800), 800);
+    cr_assert_gt(slot_index_capacity(800, 800, 1000, 800), 800, "more than that come");
+    cr_assert_eq(slot_index_capacity(0, 0, 3, 10), 3);
 }
 
 static uint32_t looks;
