@@ -1,8 +1,8 @@
 /* core/runtime/node/publication.c - see publication.h. */
 #include "core/runtime/node/publication.h"
 
-/* How many shortest suspicions a cut is waited for. One is too few: which of ten that crashed together
- * is probed last takes a few periods to find out. */
+/* How many shortest suspicions a cut is waited for. One is too few: which of ten that crashed
+ * together is probed last takes a few periods to find out. */
 enum { CUT_SUSPICIONS = 2 };
 
 void publication_init(struct publication *publication, uint64_t window_ns, uint64_t window_max_ns,
