@@ -103,13 +103,15 @@ void world_run(uint64_t duration_ns) {
 
 void world_act(enum sim_action_kind kind, uint32_t host, int64_t amount, uint64_t duration_ns) {
     struct sim_action action = {
-        .kind = kind, .who = {host, 1, 1}, .amount = amount, .duration_ns = duration_ns};
+        .kind = (uint8_t)kind, .who = {host, 1, 1}, .amount = amount, .duration_ns = duration_ns};
     sim_act(world.sim, &action);
 }
 
 void world_act_all(enum sim_action_kind kind, int64_t amount, uint64_t duration_ns) {
-    struct sim_action action = {
-        .kind = kind, .who = {0, world.hosts, 1}, .amount = amount, .duration_ns = duration_ns};
+    struct sim_action action = {.kind = (uint8_t)kind,
+                                .who = {0, world.hosts, 1},
+                                .amount = amount,
+                                .duration_ns = duration_ns};
     sim_act(world.sim, &action);
 }
 
