@@ -229,7 +229,7 @@ static void sync_instead(struct membership *membership, struct stage stage) {
 /* Is there more than REPEAT_PACKETS_MAX packets' worth of it? */
 static bool is_backlog(const struct membership *membership, struct stage stage) {
     const struct gossip *gossip = &membership->gossip;
-    size_t left = REPEAT_PACKETS_MAX * membership->settings.payload_bytes_max;
+    size_t left = (size_t)REPEAT_PACKETS_MAX * membership->settings.payload_bytes_max;
     for (size_t class = 0; class < GOSSIP_CLASSES; class ++)
         for (uint32_t sent = stage.first; sent <= stage.last; sent++)
             for (uint32_t id = gossip->first[class][sent]; id != GOSSIP_NONE;

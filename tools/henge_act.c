@@ -160,6 +160,7 @@ int henge_verb_set_weight(struct henge_common *common, int argc, char **argv) {
     return act(common, &options, request, "set-weight", "has a new weight");
 }
 
+/* argp's type. NOLINTNEXTLINE(readability-non-const-parameter) */
 static error_t evict_parse(int key, char *argument, struct argp_state *state) {
     struct act_options *options = state->input;
     switch (key) {

@@ -9,7 +9,7 @@
 
 static const char head[] = "# henge peers\n";
 
-enum { TEXT_BYTES = sizeof(head) + PEERS_FILE_MAX * HENGE_ADDRESS_TEXT_BYTES };
+enum { TEXT_BYTES = (int)sizeof(head) + PEERS_FILE_MAX * HENGE_ADDRESS_TEXT_BYTES };
 
 /* Cuts the line off the text; NULL when no whole one is left. */
 static char *line_next(char **text) {

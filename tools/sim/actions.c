@@ -19,6 +19,7 @@ bool hosts_have(const struct sim_hosts *hosts, uint32_t host) {
 
 /* The next host of the set that there is, from `at` on; NULL after the last. */
 static struct host *next_host(struct sim *sim, const struct sim_hosts *hosts, uint32_t *at) {
+    ASSERT(sim != NULL);
     uint64_t step = hosts->step > 0 ? hosts->step : 1;
     uint64_t number = hosts->first + step * *at;
     if (*at >= hosts->count || number >= sim->settings.hosts) {

@@ -1,5 +1,6 @@
 /* tools/sim/order.c - carrying out an order of the command line: runs, reports, what fails made
  * smaller. */
+#include "core/base/assert.h"
 #include "core/base/clock.h"
 #include "tools/sim/henge_sim.h"
 #include "tools/sim/report.h"
@@ -51,6 +52,7 @@ static void progress_clear(const struct progress *progress) {
 
 static bool draw_timeline(const struct order *order, const struct timeline *timeline,
                           const char *title) {
+    ASSERT(order->timeline != NULL);
     if (strcmp(order->timeline, "-") == 0) {
         return timeline_write_text(timeline, stdout);
     }

@@ -22,7 +22,7 @@ static char *read_file(const char *path) {
     if (in) {
         fclose(in);
     }
-    if (error != 0) {
+    if (error != 0 || !text) {
         free(text);
         errno = error;
         return NULL;

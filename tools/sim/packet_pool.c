@@ -56,6 +56,7 @@ struct packet *packet_take(struct packet_pool *pool, size_t bytes) {
         return NULL;
     }
     struct packet *packet = pool->unused[size_class];
+    ASSERT(packet != NULL);
     pool->unused[size_class] = packet->next;
     packet->next = NULL;
     packet->bytes = (uint16_t)bytes;

@@ -2,8 +2,12 @@
 #include "tools/sim/report.h"
 #include <inttypes.h>
 
+static double thousandths(uint64_t count) {
+    return (double)count / 1000;
+}
+
 static json_t *milliseconds(uint64_t ns) {
-    return ns == UINT64_MAX ? json_null() : json_real((double)(ns / NS_PER_US) / 1000);
+    return ns == UINT64_MAX ? json_null() : json_real(thousandths(ns / NS_PER_US));
 }
 
 static json_t *spread_json(const struct spread *spread) {
@@ -72,7 +76,7 @@ json_t *report_json(const struct report_head *head, const struct run_result *res
     json_object_set_new(object, "profile", json_string(settings->profile->name));
     json_object_set_new(object, "scenario", json_string(head->scenario));
     json_object_set_new(object, "virtual_s",
-                        json_real((double)(result->virtual_ns / NS_PER_MS) / 1000));
+                        json_real(thousandths(result->virtual_ns / NS_PER_MS)));
     json_object_set_new(object, "wall_s", json_real((double)result->wall_ms / 1000));
     set(object, "events", result->events);
     set(object, "violations_count", result->violations_count);
@@ -114,7 +118,7 @@ void report_violations(const struct report_head *head, const struct run_result *
             result->violations_count, head->replay);
     for (size_t i = 0; i < result->violations_kept; i++) {
         const struct violation *violation = &result->violations[i];
-        fprintf(out, "  %10.3f s  %s", (double)(violation->at_ns / NS_PER_US) / 1e6,
+        fprintf(out, "  %10.3f s  %s", thousandths(violation->at_ns / NS_PER_MS),
                 checkers_invariants[violation->invariant - 1].name);
         if (violation->host != SIM_NOBODY) {
             fprintf(out, "  at n%" PRIu32, violation->host);
@@ -169,7 +173,7 @@ void report_text(const struct report_head *head, const struct run_result *result
             head->scenario[0] != '\0' ? ": " : "", settings->hosts, settings->profile->name,
             settings->seed);
     fprintf(out, "  %-34s %11.3f s in %.2f s (%" PRIu64 " events)\n", "virtual time",
-            (double)(result->virtual_ns / NS_PER_US) / 1e6, (double)result->wall_ms / 1000,
+            thousandths(result->virtual_ns / NS_PER_MS), (double)result->wall_ms / 1000,
             result->events);
     fprintf(out, "  %-34s %016" PRIx64 "\n", "trace hash", result->trace_hash);
     if (result->is_converged) {
@@ -198,7 +202,7 @@ static void put_ms(FILE *out, uint64_t ns) {
 void report_line(const struct report_head *head, const struct run_result *result, FILE *out) {
     fprintf(out, "%8" PRIu64 " %6" PRIu32 " %9.1f %8.2f %6" PRIu64 " %6" PRIu64,
             head->settings->seed, head->settings->hosts,
-            (double)(result->virtual_ns / NS_PER_MS) / 1000, (double)result->wall_ms / 1000,
+            thousandths(result->virtual_ns / NS_PER_MS), (double)result->wall_ms / 1000,
             result->counts.false_positives, result->counts.false_positives_healthy);
     put_ms(out, result->figures.detect.median_ns);
     put_ms(out, result->figures.detect_all.median_ns);

@@ -138,11 +138,9 @@ static bool read_rest(struct scenario *scenario, struct line *line, char **words
         bool has_next = at < count;
         bool is_restart = line->verb->kind == SIM_RESTART;
         uint32_t used = 0;
-        if (strcmp(word, "for") == 0 && has_next && line->verb->is_fault) {
-            if (!scenario_time(scenario, words[at++], &line->action.duration_ns)) {
-                return false;
-            }
-        } else if (strcmp(word, "after") == 0 && has_next && is_restart) {
+        bool is_lasting = (strcmp(word, "for") == 0 && line->verb->is_fault) ||
+                          (strcmp(word, "after") == 0 && is_restart);
+        if (has_next && is_lasting) {
             if (!scenario_time(scenario, words[at++], &line->action.duration_ns)) {
                 return false;
             }

@@ -214,8 +214,8 @@ bool scenario_hosts(struct scenario *scenario, char **words, uint32_t count,
     }
     *words_out = 1;
     if (count > 1 && strcmp(words[1], "random") == 0) {
-        uint64_t ppm;
-        int64_t number;
+        uint64_t ppm = 0;
+        int64_t number = 0;
         *words_out = 2;
         if (strchr(words[0], '%')) {
             if (!scenario_share(scenario, words[0], &ppm)) {

@@ -65,9 +65,8 @@ static bool drop_actions(struct shrink *shrink, struct scenario *scenario) {
 static bool halve_durations(struct shrink *shrink, struct scenario *scenario) {
     bool is_smaller = false;
     for (size_t i = 0; i < scenario->count && !is_out_of_time(shrink); i++) {
-        uint64_t before_ns = scenario->actions[i].duration_ns;
         while (scenario->actions[i].duration_ns >= 2 * NS_PER_MS && !is_out_of_time(shrink)) {
-            before_ns = scenario->actions[i].duration_ns;
+            uint64_t before_ns = scenario->actions[i].duration_ns;
             scenario->actions[i].duration_ns = before_ns / 2;
             if (!still_fails(shrink, scenario)) {
                 scenario->actions[i].duration_ns = before_ns;
@@ -177,6 +176,12 @@ static bool narrow_hosts(struct shrink *shrink, struct scenario *scenario) {
 }
 
 /* The usual network instead of the drawn one, setting by setting. */
+static bool is_same_network(const struct sim_network *left, const struct sim_network *right) {
+    return left->delay_ns == right->delay_ns && left->delay_random_ns == right->delay_random_ns &&
+           left->loss_ppm == right->loss_ppm && left->duplicate_ppm == right->duplicate_ppm &&
+           left->replay_ppm == right->replay_ppm;
+}
+
 static bool calm_network(struct shrink *shrink, struct scenario *scenario) {
     struct sim_settings usual;
     struct sim_settings before = scenario->settings;
@@ -194,8 +199,7 @@ static bool calm_network(struct shrink *shrink, struct scenario *scenario) {
         } else {
             now->zones = 0;
         }
-        if (memcmp(&now->network, &before.network, sizeof(before.network)) == 0 &&
-            now->zones == before.zones) {
+        if (is_same_network(&now->network, &before.network) && now->zones == before.zones) {
             continue;
         }
         if (still_fails(shrink, scenario)) {

@@ -126,8 +126,8 @@ static struct timeline_cell look(const struct timeline *timeline, uint32_t subje
             cell.worst = status > cell.worst ? status : cell.worst;
         }
     }
-    for (uint8_t status = 1; status < TIMELINE_STATUSES; status++) {
-        cell.most = holders[status] > holders[cell.most] ? status : cell.most;
+    for (int status = 1; status < TIMELINE_STATUSES; status++) {
+        cell.most = holders[status] > holders[cell.most] ? (uint8_t)status : cell.most;
     }
     return cell;
 }
@@ -140,7 +140,7 @@ static struct timeline_cell later(struct timeline_cell before, struct timeline_c
 static void halve(struct timeline *timeline) {
     for (uint32_t host = 0; host < timeline->hosts; host++) {
         struct timeline_cell *row = timeline->cells + (size_t)host * TIMELINE_COLUMNS_MAX;
-        for (uint32_t i = 0; i < TIMELINE_COLUMNS_MAX / 2; i++) {
+        for (size_t i = 0; i < TIMELINE_COLUMNS_MAX / 2; i++) {
             row[i] = later(row[2 * i], row[2 * i + 1]);
         }
     }

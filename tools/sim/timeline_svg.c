@@ -189,7 +189,7 @@ bool timeline_write_svg(const struct timeline *timeline, const char *title, FILE
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%u\" height=\"%u\">\n"
             "<style>text{font:10px sans-serif;fill:#222}</style>\n"
             "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n",
-            LEFT + WIDTH + MARGIN, bottom + 24 + MARGIN);
+            (unsigned)(LEFT + WIDTH + MARGIN), bottom + 24 + MARGIN);
     text(&drawing, 4, 16, title);
     draw_legend(&drawing);
     text(&drawing, 4, drawing.top - 2, "network");
