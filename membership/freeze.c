@@ -71,6 +71,7 @@ bool freeze_check(struct membership *membership) {
         if (freeze->is_frozen)
             thaw(membership);
         freeze->is_frozen = false;
+        freeze->until_ns = membership->now_ns;
         tell(membership, false);
     }
     if (freeze->is_frozen && end_time(membership) <= membership->now_ns) {
@@ -78,6 +79,15 @@ bool freeze_check(struct membership *membership) {
         suspicions_thaw(&membership->suspicions, freeze->since_ns, membership->now_ns);
     }
     return freeze->is_frozen;
+}
+
+uint64_t freeze_was_cut_off_ns(const struct membership *membership) {
+    const struct freeze *freeze = &membership->freeze;
+    uint64_t moment_ns = SILENT_PERIODS * membership->settings.probe_period_ns;
+    if (freeze->is_cut_off)
+        return membership->now_ns - freeze->since_ns;
+    bool is_recent = freeze->until_ns != 0 && membership->now_ns - freeze->until_ns < moment_ns;
+    return is_recent ? freeze->until_ns - freeze->since_ns : 0;
 }
 
 uint64_t freeze_deadline(const struct membership *membership) {

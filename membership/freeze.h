@@ -21,6 +21,7 @@ struct freeze {
     uint32_t failed;   /* of my last eight probes */
     uint64_t heard_ns; /* the last word of anybody */
     uint64_t since_ns; /* when it began */
+    uint64_t until_ns; /* when it ended; 0: never was */
     bool is_cut_off;   /* as seen last */
     bool is_frozen;    /* and its time is not over yet */
 };
@@ -30,6 +31,8 @@ void freeze_probes(struct membership *membership, uint32_t failed);
 void freeze_paused(struct membership *membership, uint64_t gap_ns);
 /* Looks again; true while no verdict may fall. */
 bool freeze_check(struct membership *membership);
+/* How long it is, or has been a moment ago; 0: it is not. */
+uint64_t freeze_was_cut_off_ns(const struct membership *membership);
 uint64_t freeze_deadline(const struct membership *membership);
 
 #endif

@@ -10,6 +10,7 @@ const struct profile profile_henge = {
     .is_suspicion_confirmed = true,
     .is_suspicion_verified = true,
     .is_accuser_weighed = true,
+    .is_doubt_heeded = true,
     .is_frozen_when_cut_off = true,
     .has_local_health = true,
     .has_nacks = true,

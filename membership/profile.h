@@ -28,6 +28,7 @@ struct profile {
                                   */
     bool is_suspicion_verified;  /* some who hear of it probe the suspect at once */
     bool is_accuser_weighed; /* suspected accusers count for nothing; accusations are budgeted */
+    bool is_doubt_heeded;    /* whom many accuse, time and again, steps back from the ring */
     bool is_frozen_when_cut_off; /* PARTITIONED: no verdicts while most of my own probes fail */
 
     /* Probing. */

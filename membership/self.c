@@ -20,8 +20,9 @@ static void correct(struct self *self, const struct henge_address *address) {
         self->corrections[self->corrections_count++] = *address;
 }
 
-static struct merge_result accused(struct membership *membership, const struct liveness *heard,
+static struct merge_result accused(struct membership *membership, const struct update *update,
                                    const struct packet_source *source) {
+    const struct liveness *heard = &update->liveness;
     struct self *self = &membership->self;
     const struct member *own = self_member(membership);
     struct merge_result result = {.outcome = MERGE_SAME, .slot = 0};
@@ -29,6 +30,8 @@ static struct merge_result accused(struct membership *membership, const struct l
         return result;
     if (heard->status == HENGE_DEAD)
         standing_declared_dead(membership, heard->version);
+    else if (doubts_heard(membership, update))
+        standing_doubted(membership);
     correct(self, &source->address);
     self->retry_ns = 0;
     if (heard->version < own->version) {
@@ -133,7 +136,7 @@ struct merge_result self_hear(struct membership *membership, const struct update
         self->retry_ns = 0;
     }
     /* An equal or higher ALIVE is never answered: two nodes would refute each other for ever. */
-    return heard->status == HENGE_ALIVE ? result : accused(membership, heard, source);
+    return heard->status == HENGE_ALIVE ? result : accused(membership, update, source);
 }
 
 static struct record *record_with(struct membership *membership,
@@ -189,6 +192,7 @@ void self_version(struct membership *membership, uint64_t generation, uint32_t v
         self_raise_generation(membership, own->generation))
         return;
     struct liveness liveness = {generation, version, own->status};
+    standing_suspected(membership); /* or paused, which is no better */
     merge_self(membership, &liveness, NULL);
     if (membership->self.is_accused && membership->self.accusation.version < version)
         membership->self.is_accused = false;

@@ -21,6 +21,20 @@ static void forget_old_flaps(struct standing *standing, uint64_t now_ns) {
     standing->flaps -= forgotten < standing->flaps ? (uint32_t)forgotten : standing->flaps;
 }
 
+static void step_back(struct membership *membership, uint64_t least_ns) {
+    struct standing *standing = &membership->standing;
+    forget_old_flaps(standing, membership->now_ns);
+    uint64_t hold_ns = membership->settings.rejoin_hold_ns;
+    for (uint32_t i = 0; i < standing->flaps && hold_ns < REJOIN_HOLD_MAX_NS; i++)
+        hold_ns *= 2;
+    hold_ns = hold_ns < REJOIN_HOLD_MAX_NS ? hold_ns : REJOIN_HOLD_MAX_NS;
+    standing->hold_ns = hold_ns > least_ns ? hold_ns : least_ns;
+    standing->flaps++;
+    standing->flapped_ns = membership->now_ns;
+    standing->active_ns = membership->now_ns + standing->hold_ns;
+    standing->is_dirty = true;
+}
+
 void standing_declared_dead(struct membership *membership, uint32_t version) {
     struct standing *standing = &membership->standing;
     bool is_known = standing->was_dead && version <= standing->dead_version;
@@ -28,15 +42,17 @@ void standing_declared_dead(struct membership *membership, uint32_t version) {
         return;
     standing->was_dead = true;
     standing->dead_version = version;
-    forget_old_flaps(standing, membership->now_ns);
-    uint64_t hold_ns = membership->settings.rejoin_hold_ns;
-    for (uint32_t i = 0; i < standing->flaps && hold_ns < REJOIN_HOLD_MAX_NS; i++)
-        hold_ns *= 2;
-    standing->hold_ns = hold_ns < REJOIN_HOLD_MAX_NS ? hold_ns : REJOIN_HOLD_MAX_NS;
-    standing->flaps++;
-    standing->flapped_ns = membership->now_ns;
-    standing->active_ns = membership->now_ns + standing->hold_ns;
-    standing->is_dirty = true;
+    uint64_t most_ns = doubts_hold_ns(membership);
+    uint64_t away_ns = 2 * freeze_was_cut_off_ns(membership);
+    step_back(membership, away_ns < most_ns ? away_ns : most_ns);
+}
+
+void standing_doubted(struct membership *membership) {
+    struct standing *standing = &membership->standing;
+    uint64_t least_ns = doubts_hold_ns(membership);
+    bool is_known = is_held(standing) && standing->hold_ns >= least_ns;
+    if (membership->settings.rejoin_hold_ns > 0 && !is_known && membership_can_speak(membership))
+        step_back(membership, least_ns);
 }
 
 void standing_suspected(struct membership *membership) {
@@ -48,6 +64,7 @@ void standing_suspected(struct membership *membership) {
 void standing_new_generation(struct membership *membership) {
     membership->standing.was_dead = false;
     membership->standing.active_ns = TIME_NEVER;
+    doubts_forget(membership);
 }
 
 void standing_want(struct membership *membership, uint8_t wanted) {
@@ -58,6 +75,9 @@ void standing_want(struct membership *membership, uint8_t wanted) {
 /* Retried until the record could be made. */
 void standing_step(struct membership *membership) {
     struct standing *standing = &membership->standing;
+    /* Who hears nobody does not hear either that it is suspected. */
+    if (is_held(standing) && membership->freeze.is_cut_off)
+        standing->active_ns = membership->now_ns + standing->hold_ns;
     if (standing->active_ns <= membership->now_ns) {
         standing->active_ns = TIME_NEVER;
         standing->is_dirty = true;

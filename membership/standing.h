@@ -1,10 +1,12 @@
 /* membership/standing.h - this node's place in the ring: what its operator wants, and the hold
- * after a death that was none.
+ * after a death that was none, or after too many doubts.
  *
  * A node that learns it was declared DEAD in its present generation was out of the others' rings.
  * It comes back as JOINING, and is ACTIVE again after rejoin_hold * 2^flaps, at most ten minutes,
- * in which nobody suspected it; so one that comes and goes moves its keys ever more seldom. A flap
- * is forgotten after ten minutes without one. A new generation is not held back. */
+ * in which nobody suspected it; so one that comes and goes moves its keys ever more seldom. One
+ * that was cut off from all stays back twice as long as it was, up to the time of doubts.h; so a
+ * link that fails every so often moves its keys once. One that is ill (doubts.h) steps back itself.
+ * A flap is forgotten after ten minutes without one. A new generation is not held back. */
 #ifndef MEMBERSHIP_STANDING_H
 #define MEMBERSHIP_STANDING_H
 
@@ -30,6 +32,8 @@ struct standing {
 
 void standing_init(struct standing *standing, uint8_t wanted);
 void standing_declared_dead(struct membership *membership, uint32_t version);
+/* So many doubt it that it had better step back (doubts.h). */
+void standing_doubted(struct membership *membership);
 void standing_suspected(struct membership *membership);
 /* A new generation: nothing is held against it. */
 void standing_new_generation(struct membership *membership);

@@ -7,6 +7,7 @@
 #include "membership/claim.h"
 #include "membership/contact.h"
 #include "membership/departure.h"
+#include "membership/doubts.h"
 #include "membership/freeze.h"
 #include "membership/gossip.h"
 #include "membership/hearsay.h"
@@ -50,6 +51,7 @@ struct membership {
     struct claim claim;
     struct hearsay hearsay;
     struct standing standing;
+    struct doubts doubts;
     struct token_bucket replies;
     struct token_bucket notices; /* "you are held dead", to those whom others hold alive */
     struct membership_counters counters;

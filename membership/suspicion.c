@@ -55,6 +55,7 @@ uint32_t suspicion_start(struct suspicions *suspicions, uint32_t slot, uint64_t 
     suspicions->entries[id] = (struct suspicion){
         .started_ns = now_ns, .told_ns = now_ns, .slot = slot, .next_free = NO_SLOT};
     suspicions->count++;
+    suspicions->begun++;
     suspicions->next_ns = 0; /* to be found out at the next judgement */
     return id;
 }
@@ -204,7 +205,8 @@ static void declare_dead(struct membership *membership, uint32_t slot) {
 }
 
 /* The next time at which a suspicion that finds too few accusers is to be looked into again: it may
- * be refuted, and this node alone has not heard of it. Its lone accuser tells it again too. */
+ * be refuted, and this node alone has not heard of it. What nobody confirms is told again too:
+ * whoever knows better answers. */
 static uint64_t retell(struct membership *membership, uint32_t id, uint64_t min_ns) {
     struct suspicion *suspicion = &membership->suspicions.entries[id];
     if (!membership->settings.profile->is_suspicion_verified ||
@@ -213,7 +215,7 @@ static uint64_t retell(struct membership *membership, uint32_t id, uint64_t min_
     if (suspicion->told_ns + min_ns <= membership->now_ns) {
         suspicion->told_ns = membership->now_ns;
         verify_again(membership, suspicion->slot);
-        if (suspicion->accusers_count == 1 && suspicion->accusers[0] == membership->name_hash) {
+        if (suspicion->accusers_count == 1) {
             struct merge_result again = {.outcome = MERGE_NEWS, .slot = suspicion->slot};
             gossip_news(membership, &again);
         }

@@ -32,6 +32,7 @@ struct suspicions {
     struct memory *memory;
     struct suspicion *entries;
     uint32_t count, reached, capacity, free_first;
+    uint32_t begun;         /* since the start; wraps round */
     uint64_t next_ns;       /* no verdict is due before; may be early, never late */
     bool is_horizon_wanted; /* one is due and waits for the receive horizon */
     uint8_t accusers_max;   /* of each; 1 where confirmations mean nothing */

@@ -83,6 +83,27 @@ static uint64_t update_bytes(const struct measures *measures) {
     return bytes > idle_bytes ? (bytes - idle_bytes) / measures->updates : 0;
 }
 
+static bool is_owner(const struct member *member) {
+    return member && (member->status == HENGE_ALIVE || member->status == HENGE_SUSPECT) &&
+           member->record->ring_state != HENGE_RING_JOINING;
+}
+
+static uint64_t faulty_owners(const struct measures *measures) {
+    uint64_t most = 0;
+    for (uint32_t at = 0; at < measures->count; at++) {
+        if (!sim_is_up(measures->sim, at) || checkers_was_faulty(measures->checkers, at)) {
+            continue;
+        }
+        uint64_t owners = 0;
+        for (uint32_t i = 0; i < measures->count; i++) {
+            owners += sim_is_up(measures->sim, i) && checkers_was_faulty(measures->checkers, i) &&
+                      is_owner(sim_look(measures->sim, at, i));
+        }
+        most = owners > most ? owners : most;
+    }
+    return most;
+}
+
 static void close_all(struct measures *measures, struct figures *out) {
     for (uint32_t i = 0; i < measures->count; i++) {
         struct host_watch *watch = &measures->hosts[i];
@@ -120,5 +141,6 @@ void measures_get(struct measures *measures, struct figures *out) {
     out->dissemination = spread_of(&measures->spread);
     out->update_bytes = measures->updates > 0 ? update_bytes(measures) : 0;
     out->views_at_end = views_of_now(measures);
+    out->faulty_owners = faulty_owners(measures);
     get_traffic(measures, out);
 }

@@ -55,6 +55,7 @@ static void set_counts(json_t *object, const struct run_result *result) {
     set(object, "update_bytes", figures->update_bytes);
     set(object, "ring_versions_max", figures->ring_versions_max);
     set(object, "ring_versions_max_faulty", figures->ring_versions_max_faulty);
+    set(object, "faulty_owners", figures->faulty_owners);
     set(object, "views_distinct", figures->views_distinct);
     set(object, "views_at_end", figures->views_at_end);
     set(object, "stream_bytes", figures->stream_bytes);
@@ -154,6 +155,7 @@ static void text_figures(const struct run_result *result, FILE *out) {
     row(out, "ring versions, most at a well node", figures->ring_versions_max);
     if (figures->ring_versions_max_faulty > 0) {
         row(out, "and at one in the fault set", figures->ring_versions_max_faulty);
+        row(out, "faulty ones that own keys at the end", figures->faulty_owners);
     }
     row(out, "different rings on the way", figures->views_distinct);
     row(out, "different tables at the end", figures->views_at_end);

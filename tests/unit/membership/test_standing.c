@@ -11,8 +11,10 @@ static struct cluster *formed(uint64_t seed, uint32_t count) {
     return cluster;
 }
 
-/* `from` tells `to` that it is held so, at its present version. */
-static void call(struct cluster *cluster, uint32_t to, uint32_t from, uint8_t status) {
+/* `from` tells `to` that it is held so, at its present version; `accuser` NOBODY: by whom not. */
+enum { NOBODY = UINT32_MAX };
+static void call_by(struct cluster *cluster, uint32_t to, uint32_t from, uint8_t status,
+                    uint32_t accuser) {
     const struct member *speaker = membership_member(cluster->nodes[from].membership, 0);
     const struct member *member = membership_member(cluster->nodes[to].membership, 0);
     uint8_t message[128];
@@ -20,10 +22,17 @@ static void call(struct cluster *cluster, uint32_t to, uint32_t from, uint8_t st
     struct message_head head = {MESSAGE_GOSSIP, speaker->record->name_hash, speaker->generation};
     struct update update = {.name_hash = member->record->name_hash,
                             .liveness = {member->generation, member->version, status}};
+    if (accuser != NOBODY)
+        update.accusers[update.accusers_count++] =
+            membership_member(cluster->nodes[accuser].membership, 0)->record->name_hash;
     message_head_put(&writer, &head);
     bytes_put_u16(&writer, 1);
     wire_update_put(&writer, &update);
     cluster_inject(cluster, to, from, message, bytes_written(&writer));
+}
+
+static void call(struct cluster *cluster, uint32_t to, uint32_t from, uint8_t status) {
+    call_by(cluster, to, from, status, NOBODY);
 }
 
 static uint8_t state_at(const struct cluster *cluster, uint32_t at, uint32_t subject) {
@@ -145,5 +154,61 @@ Test(standing, the_owner_decides_and_a_hold_keeps_to_it) {
     cr_assert_eq(membership_set_payload(membership, &fields, cluster->now_ns), HENGE_OK);
     cluster_run(cluster, 30 * NS_PER_S);
     cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_JOINING);
+    cluster_destroy(cluster);
+}
+
+/* `times` accusations of one, `apart` from each other, by `accusers` in turn. */
+static void doubt(struct cluster *cluster, uint32_t to, uint32_t times, uint64_t apart_ns,
+                  uint32_t accusers) {
+    for (uint32_t i = 0; i < times; i++) {
+        uint32_t accuser = (to + 1 + i % accusers) % 10;
+        call_by(cluster, to, accuser, HENGE_SUSPECT, accuser);
+        cluster_run(cluster, apart_ns);
+    }
+}
+
+Test(standing, one_whom_many_doubt_steps_back_until_they_have_stopped_for_a_minute) {
+    struct cluster *cluster = formed(606, 10);
+    doubt(cluster, 2, DOUBTS_MANY - 1, 4 * NS_PER_S, 5);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_ACTIVE);
+    doubt(cluster, 2, 1, 4 * NS_PER_S, 5);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_JOINING);
+    cluster_run(cluster, 50 * NS_PER_S);
+    doubt(cluster, 2, 1, 4 * NS_PER_S, 5);
+    cluster_run(cluster, 55 * NS_PER_S);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_JOINING, "the minute begins again");
+    cluster_run(cluster, 2 * NS_PER_S);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_ACTIVE);
+    cluster_destroy(cluster);
+}
+
+Test(standing, neither_rare_doubts_nor_those_of_a_few_liars_make_one_step_back) {
+    struct cluster *cluster = formed(607, 10);
+    doubt(cluster, 2, 20, 6 * NS_PER_S, 5);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_ACTIVE, "twenty in two minutes");
+    cluster_run(cluster, 60 * NS_PER_S);
+    doubt(cluster, 2, 50, NS_PER_S, DOUBTS_ACCUSERS - 1);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_ACTIVE, "fifty by three");
+    cluster_destroy(cluster);
+}
+
+/* `by` found it silent. */
+static void accuse(struct cluster *cluster, uint32_t by, uint32_t subject) {
+    const struct member *held = cluster_look(cluster, by, subject);
+    membership_probe_failed(cluster->nodes[by].membership, cluster_slot(cluster, by, subject),
+                            held->generation, held->version, cluster->now_ns);
+}
+
+Test(standing, nobody_steps_back_where_all_are_doubted) {
+    struct cluster *cluster = formed(608, 10);
+    for (uint32_t round = 0; round < 2 * DOUBTS_MANY; round++) {
+        for (uint32_t subject = 0; subject < 10; subject++)
+            accuse(cluster, (subject + 1 + round % 9) % 10, subject);
+        cluster_run(cluster, 4 * NS_PER_S);
+    }
+    for (uint32_t i = 0; i < 10; i++) {
+        cr_assert_geq(membership_member(cluster->nodes[i].membership, 0)->version, DOUBTS_MANY);
+        cr_assert_eq(state_at(cluster, i, i), HENGE_RING_ACTIVE);
+    }
     cluster_destroy(cluster);
 }

@@ -137,6 +137,7 @@ Test(pictures, json_has_its_keys) {
                                        "update_bytes",
                                        "ring_versions_max",
                                        "ring_versions_max_faulty",
+                                       "faulty_owners",
                                        "views_distinct",
                                        "views_at_end",
                                        "packets_per_node_s",
