@@ -51,8 +51,8 @@ struct figures {
     /* Nodes that came to hold a member DEAD while it was up, by judging or by hearing. */
     uint64_t dead_seen_healthy; /* it never was in the fault set */
     uint64_t dead_seen_faulty;
-    /* Of the hosts that ever were in the fault set and are up, how many a well node counts among the
-     * ring's owners at the end: the most at any. */
+    /* Of the hosts that ever were in the fault set and are up, how many a well node counts among
+     * the ring's owners at the end: the most at any. */
     uint64_t faulty_owners;
     uint64_t packets_per_node_s_milli;
     uint64_t bytes_per_node_s_mean, bytes_per_node_s_max; /* max: one node, one second */
