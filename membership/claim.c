@@ -42,7 +42,7 @@ static bool is_stronger(const struct membership *membership, const struct wire_c
 void claim_ask(struct membership *membership, const struct henge_address *address,
                uint64_t heard_generation) {
     struct claim *claim = &membership->claim;
-    if (claim->has_yielded)
+    if (!membership_can_speak(membership))
         return;
     if (claim->is_asking) {
         if (heard_generation > claim->heard_generation)
@@ -73,8 +73,9 @@ void claim_paused(struct membership *membership) {
 /* Nobody has a better right to the name. */
 static void keep_name(struct membership *membership, uint64_t heard_generation) {
     stop_asking(&membership->claim);
-    if (heard_generation < membership->table.members[0].generation)
-        return;
+    if (heard_generation < membership->table.members[0].generation ||
+        !membership_can_speak(membership))
+        return; /* or it has left meanwhile: whoever joins again has a new generation */
     if (self_raise_generation(membership, heard_generation))
         join_again(membership);
 }

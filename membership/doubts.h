@@ -5,8 +5,9 @@
  * Nobody but itself sees all of this, so it judges itself: DOUBTS_MANY accusations within
  * DOUBTS_PERIODS, by DOUBTS_ACCUSERS or more, and DOUBTS_OUTLIER times as many as the others get on
  * the average, make it JOINING (standing.h) until that time has passed without another one. When
- * all lose packets, nobody stands out and nobody steps back; one liar, or two or three, achieve
- * nothing.
+ * all lose packets, nobody stands out and nobody steps back. One accusation per period counts, of a
+ * member that is ALIVE; and they must come from as many senders as there must be accusers, so that
+ * what one address says achieves nothing, under whatever names.
  *
  * The figures are from the simulator: with 80 % of the packets lost in one direction a member is
  * accused every 3 to 4 periods, with 30 % every 20, with 10 % less than once in 1000. */
@@ -17,6 +18,7 @@
 #include <stdint.h>
 
 struct membership;
+struct packet_source;
 struct update;
 
 enum { DOUBTS_MANY = 12, DOUBTS_PERIODS = 60, DOUBTS_ACCUSERS = 4, DOUBTS_OUTLIER = 4 };
@@ -24,6 +26,7 @@ enum { DOUBTS_MANY = 12, DOUBTS_PERIODS = 60, DOUBTS_ACCUSERS = 4, DOUBTS_OUTLIE
 struct doubt {
     uint64_t at_ns;
     uint64_t accuser;    /* name hash */
+    uint64_t sender;     /* hash of the address it was heard from */
     uint32_t suspicions; /* of others, begun here until then; wraps round */
 };
 
@@ -34,7 +37,8 @@ struct doubts {
 };
 
 /* Somebody calls this node, in its present generation, suspect. True: it should step back. */
-bool doubts_heard(struct membership *membership, const struct update *update);
+bool doubts_heard(struct membership *membership, const struct update *update,
+                  const struct packet_source *source);
 void doubts_forget(struct membership *membership);
 /* How long it stays back at least. */
 uint64_t doubts_hold_ns(const struct membership *membership);

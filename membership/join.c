@@ -329,7 +329,8 @@ void join_reply_receive(struct membership *membership, struct delivery *delivery
     }
     if (!delivery_check(membership, delivery, reply.count))
         return;
-    if (reply.request_id != join->request_id || join->state == JOIN_IDLE)
+    if (reply.request_id != join->request_id || join->state == JOIN_IDLE ||
+        !membership_can_speak(membership))
         return;
     seeds_note(join, &delivery->source->address, outcome_of(reply.verdict));
     if (reply.verdict == JOIN_BUSY) {

@@ -103,8 +103,6 @@ static void change(struct membership *membership, uint32_t slot, bool is_new,
                                    .before_payload_version = is_new || member->record == NULL
                                                                  ? 0
                                                                  : member->record->payload_version};
-    if (after->status == HENGE_LEFT)
-        report.is_evicted = departure_proof(membership, slot).kind == PROOF_EVICTED;
     uint64_t fingerprint = table->fingerprint;
     bool is_same =
         !is_new && member->generation == after->generation && member->version == after->version;
@@ -123,6 +121,8 @@ static void change(struct membership *membership, uint32_t slot, bool is_new,
     member->generation = after->generation;
     member->version = after->version;
     member->status = after->status;
+    if (after->status == HENGE_LEFT)
+        report.is_evicted = departure_proof(membership, slot).kind == PROOF_EVICTED;
     table_counted_in(table, slot);
     if (slot == 0 && record != NULL)
         targets_rezone(membership);

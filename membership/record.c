@@ -1,5 +1,6 @@
 /* membership/record.c - the limits of a record, and the loose form of an interned one. */
 #include "membership/record.h"
+#include "membership/limits.h"
 #include "membership/record_wire.h"
 #include <string.h>
 
@@ -78,6 +79,8 @@ const char *record_fields_check(const struct record_fields *fields) {
         return "zone: longer than 63 bytes, or control characters";
     if (!is_address(&fields->address))
         return "address: no family, no port, or stray bytes";
+    if (fields->payload_version > VERSION_MAX)
+        return "payload version: over 2^31";
     if (fields->weight > RECORD_WEIGHT_MAX)
         return "weight: over 100";
     if (fields->vnodes == 0 || fields->vnodes > RECORD_VNODES_MAX)

@@ -30,7 +30,7 @@ static struct merge_result accused(struct membership *membership, const struct u
         return result;
     if (heard->status == HENGE_DEAD)
         standing_declared_dead(membership, heard->version);
-    else if (doubts_heard(membership, update))
+    else if (doubts_heard(membership, update, source))
         standing_doubted(membership);
     correct(self, &source->address);
     self->retry_ns = 0;
@@ -68,6 +68,8 @@ static bool is_own_address(const struct member *own, const struct record_fields 
 }
 
 void self_surpass(struct membership *membership, uint64_t generation) {
+    if (!merge_is_sane(membership, generation))
+        return; /* nobody else believes it either, and ours could not rise above it */
     if (generation > membership->self.heard_generation)
         membership->self.heard_generation = generation;
 }
@@ -218,6 +220,11 @@ static enum henge_status set_payload(struct membership *membership,
     uint32_t version = own->record->payload_version;
     if (membership->self.heard_payload_version > version)
         version = membership->self.heard_payload_version;
+    if (version >= VERSION_MAX) {
+        if (!self_raise_generation(membership, own->generation))
+            return HENGE_NO_MEMORY;
+        version = 0;
+    }
     struct record *record = record_with(membership, &checked, own->generation, version + 1);
     if (record == NULL)
         return HENGE_NO_MEMORY;
@@ -269,10 +276,13 @@ static void send_corrections(struct membership *membership, struct outbox *outbo
 void self_step(struct membership *membership, struct outbox *outbox) {
     struct self *self = &membership->self;
     uint64_t own_generation = self_member(membership)->generation;
-    if (self->heard_generation != 0 && self->heard_generation < own_generation)
+    if (self->heard_generation < own_generation || !membership_can_speak(membership))
         self->heard_generation = 0;
-    if (adoption_time(membership) <= membership->now_ns)
+    if (adoption_time(membership) <= membership->now_ns) {
+        self->adopted_ns = membership->now_ns; /* without memory: again after a while */
+        self->has_adopted = true;
         (void)self_raise_generation(membership, self->heard_generation);
+    }
     if (self->heard_payload_version > self_member(membership)->record->payload_version) {
         (void)self_renew_payload(membership);
     }

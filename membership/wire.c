@@ -139,7 +139,8 @@ bool wire_update_get(struct bytes_reader *reader, const struct record_store *sto
     get_accusers(&item, update_out);
     get_proof(&item, kind, update_out);
     /* Generation 0 means "not known" everywhere else; no incarnation has it. */
-    if (item.failed || update_out->liveness.generation == 0)
+    if (item.failed || update_out->liveness.generation == 0 ||
+        update_out->liveness.version > VERSION_MAX)
         reader->failed = true;
     return !reader->failed;
 }

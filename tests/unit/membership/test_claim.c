@@ -317,3 +317,46 @@ Test(claim, or_when_he_syncs) {
     cr_assert_eq(cluster->nodes[0].packets, 1, "the fingerprints say nothing of it");
     cluster_destroy(cluster);
 }
+
+/* A generation that nobody believes cannot be surpassed, so it must not be tried for ever. */
+Test(claim, a_rival_with_a_generation_of_the_far_future_costs_nothing) {
+    struct cluster *cluster = cluster_create(720);
+    cluster_form(cluster, 4);
+    struct membership *membership = cluster->nodes[1].membership;
+    uint64_t generation = membership_member(membership, 0)->generation;
+    bear_name_of(cluster, 20, 1);
+    cluster_start(cluster, 20, 0, 3 * GENERATION_AHEAD_MAX_MS);
+    cluster_join(cluster, 20, 1);
+    uint64_t steps = cluster->nodes[1].steps;
+    cluster_run(cluster, 10 * NS_PER_S);
+    cr_assert_lt(cluster->nodes[1].steps - steps, 2000);
+    cr_assert_eq(membership_member(membership, 0)->generation, generation);
+    cr_assert_not(cluster->nodes[1].has_yielded);
+    cluster_destroy(cluster);
+}
+
+/* Who has gone asks no more after his name, and comes back by a join only. */
+Test(claim, who_leaves_or_is_evicted_while_asking_stays_gone) {
+    for (uint32_t is_evicted = 0; is_evicted < 2; is_evicted++) {
+        struct cluster *cluster = cluster_create(721 + is_evicted);
+        cluster_form(cluster, 8);
+        cluster->probes = true;
+        struct membership *membership = cluster->nodes[4].membership;
+        struct henge_address nobody = cluster_address(99);
+        claim_ask(membership, &nobody, membership_member(membership, 0)->generation);
+        cluster->nodes[4].is_dirty = true;
+        cluster_run(cluster, 50 * NS_PER_MS);
+        if (is_evicted == 1)
+            membership_evict(cluster->nodes[0].membership, cluster_slot(cluster, 0, 4),
+                             cluster->now_ns);
+        else
+            membership_leave(membership, cluster->now_ns, cluster->now_ns + 5 * NS_PER_S);
+        cluster->nodes[is_evicted == 1 ? 0 : 4].is_dirty = true;
+        cluster_run(cluster, 100 * NS_PER_MS);
+        self_surpass(membership, membership_member(membership, 0)->generation);
+        cluster_run(cluster, 20 * NS_PER_S);
+        cr_assert_eq(membership_member(membership, 0)->status, HENGE_LEFT);
+        cr_assert_eq(cluster_look(cluster, 0, 4)->status, HENGE_LEFT);
+        cluster_destroy(cluster);
+    }
+}

@@ -220,3 +220,24 @@ Test(departure, nobody_evicts_itself_or_a_departed_one) {
     cr_assert_not(membership_evict(membership, cluster_slot(cluster, 0, 1), cluster->now_ns));
     cluster_destroy(cluster);
 }
+
+static struct member_change last_change;
+
+static void keep_change(void *context, const struct member_change *change) {
+    (void)context;
+    last_change = *change;
+}
+
+Test(departure, the_eviction_of_a_generation_not_heard_of_yet_is_told_as_one) {
+    struct cluster *cluster = cluster_create(414);
+    cluster_form(cluster, 4);
+    struct membership *membership = cluster->nodes[0].membership;
+    membership->observer.on_change = keep_change;
+    struct update evicted = left_of(cluster, 3, VERSION_MAX);
+    evicted.liveness.generation++;
+    evicted.proof = (struct proof){.kind = PROOF_EVICTED};
+    (void)merge_update(membership, &evicted, NULL, MERGE_GOSSIP, 0);
+    cr_assert_eq(last_change.status, HENGE_LEFT);
+    cr_assert(last_change.is_evicted);
+    cluster_destroy(cluster);
+}

@@ -251,10 +251,14 @@ Test(merge, generations_of_the_far_future_are_not_believed) {
 
 Test(merge, versions_at_their_end_change_nothing_for_others) {
     struct cluster *cluster = pair(304);
-    struct liveness last = {1000, UINT32_MAX, HENGE_SUSPECT};
+    struct liveness beyond = {1000, VERSION_MAX + 1, HENGE_SUSPECT};
+    struct liveness last = {1000, VERSION_MAX, HENGE_SUSPECT};
     struct record_fields fields = stranger(1000, 0);
+    tell(cluster, 0, &beyond, &fields);
+    cr_assert_eq(held_by(cluster, 0).generation, 0);
+    cr_assert_eq(cluster_counters(cluster, 0).malformed, 1);
     tell(cluster, 0, &last, &fields);
-    cr_assert_eq(held_by(cluster, 0).version, UINT32_MAX);
+    cr_assert_eq(held_by(cluster, 0).version, VERSION_MAX);
     struct liveness next = {1001, 0, HENGE_ALIVE};
     fields = stranger(1001, 0);
     tell(cluster, 0, &next, &fields);
@@ -314,5 +318,41 @@ Test(merge, an_owner_surpasses_a_higher_generation_once_a_second) {
     tell_self(cluster, UINT64_MAX, 3, HENGE_DEAD);
     cluster_run(cluster, 2 * NS_PER_S);
     cr_assert_eq(self->generation, generation + 21, "no lie moves it to the end of numbers");
+    cluster_destroy(cluster);
+}
+
+/* A forged record of ours at the end of payload versions: the next one is of a new generation, and
+ * all others take it. */
+Test(merge, payload_versions_at_their_end_raise_the_generation) {
+    struct cluster *cluster = cluster_create(305);
+    cluster_form(cluster, 4);
+    struct membership *membership = cluster->nodes[0].membership;
+    uint64_t generation = membership_member(membership, 0)->generation;
+    struct record_fields fields;
+    record_fields_of(membership_member(membership, 0)->record, &fields);
+    fields.payload_version = VERSION_MAX;
+    struct liveness alive = {generation, 0, HENGE_ALIVE};
+    struct record *forged = record_store_get(cluster->store, &fields);
+    struct update update = {.name_hash = forged->name_hash,
+                            .liveness = alive,
+                            .encoded = forged->encoded,
+                            .encoded_bytes = forged->encoded_bytes};
+    uint8_t message[1448];
+    struct bytes_writer writer = bytes_writer_of(message, sizeof message);
+    const struct member *speaker = membership_member(cluster->nodes[1].membership, 0);
+    struct message_head head = {MESSAGE_GOSSIP, speaker->record->name_hash, speaker->generation};
+    message_head_put(&writer, &head);
+    bytes_put_u16(&writer, 1);
+    wire_update_put(&writer, &update);
+    cluster_inject(cluster, 0, 1, message, bytes_written(&writer));
+    cluster_run(cluster, NS_PER_S);
+    cr_assert_gt(membership_member(membership, 0)->generation, generation);
+    record_fields_of(membership_member(membership, 0)->record, &fields);
+    fields.weight = 7;
+    cr_assert_eq(membership_set_payload(membership, &fields, cluster->now_ns), HENGE_OK);
+    cluster->nodes[0].is_dirty = true;
+    cluster_run(cluster, NS_PER_S);
+    cr_assert_eq(cluster_look(cluster, 1, 0)->record->weight, 7);
+    record_release(cluster->store, forged);
     cluster_destroy(cluster);
 }

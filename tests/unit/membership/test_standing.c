@@ -182,6 +182,24 @@ Test(standing, one_whom_many_doubt_steps_back_until_they_have_stopped_for_a_minu
     cluster_destroy(cluster);
 }
 
+Test(standing, what_one_address_says_under_many_names_makes_nobody_step_back) {
+    struct cluster *cluster = formed(609, 10);
+    for (uint32_t i = 0; i < 3 * DOUBTS_MANY; i++) {
+        call_by(cluster, 2, 3, HENGE_SUSPECT, 4 + i % 6);
+        cluster_run(cluster, 2 * NS_PER_S);
+    }
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_ACTIVE);
+    cluster_destroy(cluster);
+}
+
+/* All at once: as many as one pleases, but they were no sixty periods. */
+Test(standing, what_is_said_in_one_moment_counts_once) {
+    struct cluster *cluster = formed(610, 10);
+    doubt(cluster, 2, 3 * DOUBTS_MANY, 10 * NS_PER_MS, 6);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_ACTIVE);
+    cluster_destroy(cluster);
+}
+
 Test(standing, neither_rare_doubts_nor_those_of_a_few_liars_make_one_step_back) {
     struct cluster *cluster = formed(607, 10);
     doubt(cluster, 2, 20, 6 * NS_PER_S, 5);
