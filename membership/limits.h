@@ -62,7 +62,8 @@ enum {
 #define GENERATION_ADOPT_NS NS_PER_S
 #define RETRY_NS (10 * NS_PER_MS) /* of what the caller had no room for */
 #define GENERATION_AHEAD_MAX_MS (UINT64_C(365) * 24 * 3600 * 1000)
-#define VERSION_MAX (UINT32_C(1) << 31) /* liveness and payload; reached: the generation rises by one */
+#define VERSION_MAX                                                                                \
+    (UINT32_C(1) << 31) /* liveness and payload; reached: the generation rises by one */
 
 /* One way through the network and the receiver's queues, as assumed by the dissemination bound: a
  * twentieth of the probe period, which is chosen for the network (50 ms LAN, 100 ms WAN, 10 ms
