@@ -184,7 +184,8 @@ static void send_reply(struct membership *membership, const struct delivery *del
     if (reply->verdict == JOIN_ACCEPTED) {
         uint8_t *records = writer.at;
         struct snapshot snapshot;
-        snapshot_start(&snapshot, membership, SNAPSHOT_ALL_BUCKETS, 0);
+        struct parts all = parts_of_buckets(BUCKETS_ALL);
+        snapshot_start(&snapshot, membership, &all, 0);
         reply->count = snapshot_put(&snapshot, &writer);
         reply->is_complete = !snapshot.has_next;
         if (!reply->is_complete) {
@@ -315,8 +316,7 @@ static void take_snapshot(struct membership *membership, struct delivery *delive
     if (reply->is_complete)
         join_done(membership);
     else if (pull_by_stream(membership, PULL_FOR_JOIN, &delivery->source->address,
-                            delivery->head.source_generation, SNAPSHOT_ALL_BUCKETS,
-                            delivery->outbox))
+                            delivery->head.source_generation, BUCKETS_ALL, delivery->outbox))
         join->pulled_from = delivery->source->address;
 }
 

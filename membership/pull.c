@@ -31,11 +31,19 @@ bool pull_is_active(const struct membership *membership, enum pull_purpose purpo
     return pull->is_active && membership->now_ns < pull->timeout_ns;
 }
 
-static struct wire_pull new_request(struct membership *membership, uint64_t buckets) {
+/* With sums as far as `room` goes; a join knows nothing yet that is worth summing up. */
+static void new_request(struct membership *membership, uint64_t buckets, bool has_sums, size_t room,
+                        struct wire_pull *request_out) {
     struct pulls *pulls = &membership->sync.pulls;
     if (++pulls->last_request_id == 0)
         pulls->last_request_id = 1; /* 0 is for records that nobody asked for */
-    return (struct wire_pull){.request_id = pulls->last_request_id, .buckets = buckets};
+    request_out->request_id = pulls->last_request_id;
+    request_out->buckets = buckets;
+    request_out->has_sums = has_sums;
+    if (has_sums && MESSAGE_HEAD_BYTES + wire_pull_bytes(request_out) <= room)
+        parts_sum(&membership->table, request_out->request_id, &request_out->sums);
+    else
+        request_out->has_sums = false;
 }
 
 void pull_by_datagram(struct membership *membership, const struct henge_address *address,
@@ -46,8 +54,9 @@ void pull_by_datagram(struct membership *membership, const struct henge_address 
     struct bytes_writer writer = message_begin(membership, outbox, MESSAGE_PULL);
     if (writer.start == NULL)
         return;
-    struct wire_pull pull = new_request(membership, buckets);
-    pulls->asked[pulls->asked_next] = pull;
+    struct wire_pull pull;
+    new_request(membership, buckets, true, membership->settings.payload_bytes_max, &pull);
+    pulls->asked[pulls->asked_next] = (struct asked){pull.request_id, buckets};
     pulls->asked_next = (pulls->asked_next + 1) % RECORDS_DATAGRAMS_MAX;
     wire_pull_put(&writer, &pull);
     (void)message_commit(outbox, &writer, address, generation);
@@ -55,14 +64,14 @@ void pull_by_datagram(struct membership *membership, const struct henge_address 
 
 /* A script of one message. */
 static struct script *pull_script(struct membership *membership, const struct wire_pull *pull) {
-    enum { BYTES = MESSAGE_HEAD_BYTES + WIRE_PULL_BYTES };
-    struct script *script = script_take(&membership->scripts, 2 + BYTES);
+    size_t bytes = MESSAGE_HEAD_BYTES + wire_pull_bytes(pull);
+    struct script *script = script_take(&membership->scripts, 2 + bytes);
     if (script == NULL)
         return NULL;
-    struct bytes_writer writer = bytes_writer_of(script->bytes, 2 + BYTES);
+    struct bytes_writer writer = bytes_writer_of(script->bytes, 2 + bytes);
     struct message_head head = {MESSAGE_PULL, membership->name_hash,
                                 membership->table.members[0].generation};
-    bytes_put_u16(&writer, BYTES);
+    bytes_put_u16(&writer, (uint16_t)bytes);
     message_head_put(&writer, &head);
     wire_pull_put(&writer, pull);
     ASSERT(!writer.failed);
@@ -79,7 +88,9 @@ bool pull_by_stream(struct membership *membership, enum pull_purpose purpose,
         if (pull_is_active(membership, (enum pull_purpose)i) && (i == purpose || is_same_peer))
             return false; /* answers are told apart by where they come from */
     }
-    struct wire_pull request = new_request(membership, buckets);
+    bool has_sums = purpose == PULL_FOR_SYNC && !membership->settings.profile->is_sync_full;
+    struct wire_pull request;
+    new_request(membership, buckets, has_sums, MESSAGE_BYTES_MAX, &request);
     struct script *script = pull_script(membership, &request);
     if (script == NULL)
         return false;
@@ -115,37 +126,43 @@ static void send_message(struct outbox *outbox, const struct henge_address *addr
 
 /* Everything in a few datagrams; false when it is more than that (nothing was sent). */
 static bool answer_by_datagram(struct membership *membership, const struct delivery *delivery,
-                               const struct henge_address *address, const struct wire_pull *pull,
-                               uint64_t changed_after) {
+                               const struct henge_address *address, uint32_t request_id,
+                               const struct parts *parts, uint64_t changed_after) {
     uint8_t messages[RECORDS_DATAGRAMS_MAX][MESSAGE_BYTES_MAX];
     size_t bytes[RECORDS_DATAGRAMS_MAX];
     size_t room = membership->settings.payload_bytes_max;
     room = room > MESSAGE_BYTES_MAX ? MESSAGE_BYTES_MAX : room;
     struct snapshot snapshot;
-    snapshot_start(&snapshot, membership, pull->buckets, changed_after);
-    uint16_t parts = 0;
+    snapshot_start(&snapshot, membership, parts, changed_after);
+    uint16_t count = 0;
     do {
-        if (parts == RECORDS_DATAGRAMS_MAX)
+        if (count == RECORDS_DATAGRAMS_MAX)
             return false;
-        bytes[parts] = snapshot_message(&snapshot, messages[parts], room, pull->request_id, parts);
-        parts++;
+        bytes[count] = snapshot_message(&snapshot, messages[count], room, request_id, count);
+        count++;
     } while (snapshot.has_next);
-    for (uint16_t i = 0; i < parts; i++)
+    for (uint16_t i = 0; i < count; i++)
         if (token_bucket_take(&membership->replies, membership->now_ns))
             send_message(delivery->outbox, address, delivery->head.source_generation, messages[i],
                          bytes[i]);
     return true;
 }
 
+static struct parts parts_asked(const struct membership *membership, const struct wire_pull *pull) {
+    return pull->has_sums
+               ? parts_that_differ(&membership->table, pull->buckets, pull->request_id, &pull->sums)
+               : parts_of_buckets(pull->buckets);
+}
+
 /* Many joiners share one script, so it cannot bear a request id: a stream has only one request. */
-static struct script *build_script(struct membership *membership, uint64_t buckets) {
+static struct script *build_script(struct membership *membership, const struct parts *parts) {
     const size_t room = MESSAGE_BYTES_MAX; /* a stream knows no datagram budget */
-    size_t total = snapshot_script_bytes(membership, buckets, room);
+    size_t total = snapshot_script_bytes(membership, parts, room);
     struct script *script = script_take(&membership->scripts, total);
     if (script == NULL)
         return NULL;
     struct snapshot snapshot;
-    snapshot_start(&snapshot, membership, buckets, 0);
+    snapshot_start(&snapshot, membership, parts, 0);
     uint16_t part = 0;
     do {
         uint8_t message[MESSAGE_BYTES_MAX];
@@ -169,9 +186,9 @@ static bool send_changes(struct membership *membership, const struct delivery *d
     uint32_t slot = table_find(&membership->table, delivery->head.source_name_hash);
     if (slot == NO_SLOT)
         return false;
-    struct wire_pull changes = {.request_id = 0, .buckets = SNAPSHOT_ALL_BUCKETS};
+    struct parts all = parts_of_buckets(BUCKETS_ALL);
     return answer_by_datagram(membership, delivery,
-                              &membership->table.members[slot].record->address, &changes,
+                              &membership->table.members[slot].record->address, 0, &all,
                               scripts->shared_changes);
 }
 
@@ -180,15 +197,16 @@ static bool send_changes(struct membership *membership, const struct delivery *d
 static struct script *answer_script(struct membership *membership, const struct delivery *delivery,
                                     const struct wire_pull *pull) {
     struct scripts *scripts = &membership->scripts;
-    if (pull->buckets != SNAPSHOT_ALL_BUCKETS)
-        return build_script(membership, pull->buckets);
+    struct parts parts = parts_asked(membership, pull);
+    if (pull->buckets != BUCKETS_ALL || pull->has_sums)
+        return build_script(membership, &parts);
     scripts_step(scripts, membership->now_ns);
     if (scripts->shared != NO_SLOT && send_changes(membership, delivery)) {
         struct script *shared = &scripts->entries[scripts->shared];
         shared->references++;
         return shared;
     }
-    struct script *script = build_script(membership, SNAPSHOT_ALL_BUCKETS);
+    struct script *script = build_script(membership, &parts);
     if (script != NULL)
         script_share(scripts, script, membership->table.changes, membership->now_ns);
     return script;
@@ -221,7 +239,9 @@ void pull_receive(struct membership *membership, struct delivery *delivery) {
         answer_by_stream(membership, delivery, &pull);
         return;
     }
-    if (answer_by_datagram(membership, delivery, &delivery->source->address, &pull, 0) ||
+    struct parts parts = parts_asked(membership, &pull);
+    if (answer_by_datagram(membership, delivery, &delivery->source->address, pull.request_id,
+                           &parts, 0) ||
         !token_bucket_take(&membership->replies, membership->now_ns))
         return;
     uint8_t message[MESSAGE_HEAD_BYTES + WIRE_RECORDS_BYTES];

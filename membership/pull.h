@@ -31,7 +31,10 @@ enum { BUSY_ANSWER_BYTES = 2 + MESSAGE_HEAD_BYTES + WIRE_RECORDS_BYTES };
 
 struct pulls {
     struct pull streams[PULL_PURPOSES];
-    struct wire_pull asked[RECORDS_DATAGRAMS_MAX]; /* by datagram, latest ones: a ring */
+    struct asked {
+        uint32_t request_id;
+        uint64_t buckets;
+    } asked[RECORDS_DATAGRAMS_MAX]; /* by datagram, latest ones: a ring */
     uint32_t asked_next;
     uint32_t last_request_id;
     uint8_t busy[BUSY_ANSWER_BYTES]; /* the answer that can always be lent; never changes */

@@ -4,16 +4,12 @@
 #include "membership/merge.h"
 #include "membership/state.h"
 
-static bool is_wanted(const struct snapshot *snapshot, uint64_t name_hash) {
-    return (snapshot->buckets >> table_bucket(name_hash) & 1) != 0;
-}
-
 static bool next_member(struct snapshot *snapshot) {
     const struct table *table = &snapshot->membership->table;
     while (snapshot->slot < table->count) {
         uint32_t slot = snapshot->slot++;
         const struct member *member = &table->members[slot];
-        if (member->record == NULL || !is_wanted(snapshot, member->record->name_hash) ||
+        if (member->record == NULL || !parts_have(&snapshot->parts, member->record->name_hash) ||
             (snapshot->changed_after > 0 &&
              !table_is_changed(table, slot, snapshot->changed_after)))
             continue;
@@ -29,7 +25,8 @@ static bool next_stone(struct snapshot *snapshot) {
         return false;
     while (snapshot->stone < tombstones->reached) {
         const struct tombstone *stone = &tombstones->stones[snapshot->stone++];
-        if (!stone->is_used || stone->is_hearsay || !is_wanted(snapshot, stone->name_hash) ||
+        if (!stone->is_used || stone->is_hearsay ||
+            !parts_have(&snapshot->parts, stone->name_hash) ||
             table_find(&snapshot->membership->table, stone->name_hash) != NO_SLOT)
             continue; /* who has left and is still shown has both */
         snapshot->next = tombstone_update(stone);
@@ -43,9 +40,9 @@ static void advance(struct snapshot *snapshot) {
 }
 
 void snapshot_start(struct snapshot *snapshot, const struct membership *membership,
-                    uint64_t buckets, uint64_t changed_after) {
+                    const struct parts *parts, uint64_t changed_after) {
     *snapshot = (struct snapshot){
-        .membership = membership, .buckets = buckets, .changed_after = changed_after};
+        .membership = membership, .parts = *parts, .changed_after = changed_after};
     advance(snapshot);
 }
 
@@ -82,10 +79,11 @@ size_t snapshot_message(struct snapshot *snapshot, uint8_t *message, size_t room
     return bytes_written(&writer);
 }
 
-size_t snapshot_script_bytes(const struct membership *membership, uint64_t buckets, size_t room) {
+size_t snapshot_script_bytes(const struct membership *membership, const struct parts *parts,
+                             size_t room) {
     uint8_t message[MESSAGE_BYTES_MAX];
     struct snapshot walk;
-    snapshot_start(&walk, membership, buckets, 0);
+    snapshot_start(&walk, membership, parts, 0);
     size_t bytes = 0;
     do
         bytes += 2 + snapshot_message(&walk, message, room, 0, 0);

@@ -5,23 +5,22 @@
 #ifndef MEMBERSHIP_SNAPSHOT_H
 #define MEMBERSHIP_SNAPSHOT_H
 
+#include "membership/parts.h"
 #include "membership/wire.h"
 
 struct membership;
 
 struct snapshot {
     const struct membership *membership;
-    uint64_t buckets;       /* which of them */
+    struct parts parts;     /* which of them */
     uint64_t changed_after; /* only members changed after this number of table.changes */
     uint32_t slot, stone;   /* where the walk stands */
     bool has_next;
     struct update next;
 };
 
-#define SNAPSHOT_ALL_BUCKETS UINT64_MAX
-
 void snapshot_start(struct snapshot *snapshot, const struct membership *membership,
-                    uint64_t buckets, uint64_t changed_after);
+                    const struct parts *parts, uint64_t changed_after);
 /* Puts as many updates as there is room for; returns how many. All are out when !has_next. One that
  * fits into no message is passed over. */
 uint16_t snapshot_put(struct snapshot *snapshot, struct bytes_writer *writer);
@@ -29,6 +28,7 @@ uint16_t snapshot_put(struct snapshot *snapshot, struct bytes_writer *writer);
 size_t snapshot_message(struct snapshot *snapshot, uint8_t *message, size_t room,
                         uint32_t request_id, uint16_t part);
 /* Bytes of the whole walk as a script of messages of at most `room`, found by a rehearsal. */
-size_t snapshot_script_bytes(const struct membership *membership, uint64_t buckets, size_t room);
+size_t snapshot_script_bytes(const struct membership *membership, const struct parts *parts,
+                             size_t room);
 
 #endif

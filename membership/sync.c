@@ -86,7 +86,7 @@ static uint64_t buckets_that_differ(const struct membership *membership,
         if (heard->sums[i] != table_sum_folded(&membership->table, i) || MUTANT(REPAIR_WHOLE_TABLE))
             buckets |= UINT64_C(1) << i;
     bool differs = heard->fingerprint != membership->table.fingerprint;
-    return buckets == 0 && differs ? SNAPSHOT_ALL_BUCKETS : buckets;
+    return buckets == 0 && differs ? BUCKETS_ALL : buckets;
 }
 
 /* The speaker bears a name that is held to live elsewhere, which no fingerprint may show. */
@@ -121,8 +121,7 @@ void sync_receive(struct membership *membership, struct delivery *delivery) {
     tell_displaced(membership, delivery);
     if ((heard.flags & SYNC_IS_FULL) != 0) {
         (void)pull_by_stream(membership, PULL_FOR_SYNC, &source->address,
-                             delivery->head.source_generation, SNAPSHOT_ALL_BUCKETS,
-                             delivery->outbox);
+                             delivery->head.source_generation, BUCKETS_ALL, delivery->outbox);
         return;
     }
     if ((heard.flags & SYNC_IS_ANSWER) == 0 &&
@@ -175,7 +174,7 @@ static void sync_full(struct membership *membership, struct outbox *outbox) {
         return;
     const struct member *member = &membership->table.members[slot];
     if (pull_by_stream(membership, PULL_FOR_SYNC, &member->record->address, member->generation,
-                       SNAPSHOT_ALL_BUCKETS, outbox))
+                       BUCKETS_ALL, outbox))
         (void)sync_send(membership, &member->record->address, member->generation, SYNC_IS_FULL,
                         outbox);
 }

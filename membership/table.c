@@ -140,6 +140,11 @@ static uint64_t share_of(const struct member *member) {
     return hash64_pair(member->record->name_hash, payload);
 }
 
+uint64_t table_share(const struct table *table, uint32_t slot) {
+    const struct member *member = &table->members[slot];
+    return is_live(member) ? share_of(member) : 0;
+}
+
 static void live_swap(struct table *table, uint32_t left, uint32_t right) {
     uint16_t slot = table->live[left];
     table->live[left] = table->live[right];

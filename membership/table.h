@@ -89,6 +89,8 @@ bool table_is_near(const struct table *table, uint32_t slot);
 /* This node's own zone is another one. */
 void table_rezone(struct table *table);
 uint32_t table_bucket(uint64_t name_hash);
+/* A member's share of the sums; 0: it has none. */
+uint64_t table_share(const struct table *table, uint32_t slot);
 uint32_t table_sum_folded(const struct table *table, uint32_t bucket);
 /* True if a member other than this node is held ALIVE or SUSPECT at the address. O(n). */
 bool table_is_live_address(const struct table *table, const struct henge_address *address);

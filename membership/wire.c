@@ -13,6 +13,7 @@
  *   with proof: 16 bytes (only LEFT has one)
  * Bytes that follow are a later version's and are skipped. */
 enum {
+    PULL_HAS_SUMS = 1,
     UPDATE_STATUS_MASK = 3,
     UPDATE_HAS_RECORD = 4,
     UPDATE_IS_EVICTED = 8,
@@ -241,11 +242,27 @@ bool wire_sync_get(struct bytes_reader *reader, struct wire_sync *sync_out) {
 void wire_pull_put(struct bytes_writer *writer, const struct wire_pull *pull) {
     bytes_put_u32(writer, pull->request_id);
     bytes_put_u64(writer, pull->buckets);
+    bytes_put_u8(writer, pull->has_sums ? PULL_HAS_SUMS : 0);
+    for (uint32_t i = 0; pull->has_sums && i < SYNC_BUCKETS; i++)
+        if ((pull->buckets >> i & 1) != 0)
+            bytes_put(writer, pull->sums.of_bucket[i], PARTS);
+}
+
+size_t wire_pull_bytes(const struct wire_pull *pull) {
+    size_t count = (size_t)__builtin_popcountll(pull->buckets);
+    return WIRE_PULL_BYTES + (pull->has_sums ? count * PARTS : 0);
 }
 
 bool wire_pull_get(struct bytes_reader *reader, struct wire_pull *pull_out) {
     pull_out->request_id = bytes_get_u32(reader);
     pull_out->buckets = bytes_get_u64(reader);
+    pull_out->has_sums = (bytes_get_u8(reader) & PULL_HAS_SUMS) != 0;
+    for (uint32_t i = 0; pull_out->has_sums && i < SYNC_BUCKETS; i++) {
+        bool is_asked = (pull_out->buckets >> i & 1) != 0;
+        const uint8_t *sums = is_asked ? bytes_get(reader, PARTS) : NULL;
+        if (sums != NULL)
+            memcpy(pull_out->sums.of_bucket[i], sums, PARTS);
+    }
     return !reader->failed;
 }
 

@@ -7,6 +7,7 @@
 #define MEMBERSHIP_WIRE_H
 
 #include "membership/limits.h"
+#include "membership/parts.h"
 #include "membership/message.h"
 #include "membership/record.h"
 #include <stdbool.h>
@@ -108,9 +109,12 @@ bool wire_sync_get(struct bytes_reader *reader, struct wire_sync *sync_out);
 
 struct wire_pull {
     uint32_t request_id;
-    uint64_t buckets; /* a bit each */
+    uint64_t buckets;      /* a bit each */
+    bool has_sums;         /* else all of these buckets is wanted */
+    struct part_sums sums; /* only those of these buckets travel */
 };
-enum { WIRE_PULL_BYTES = 12 };
+enum { WIRE_PULL_BYTES = 13, WIRE_PULL_BYTES_MAX = WIRE_PULL_BYTES + SYNC_BUCKETS * PARTS };
+size_t wire_pull_bytes(const struct wire_pull *pull);
 void wire_pull_put(struct bytes_writer *writer, const struct wire_pull *pull);
 bool wire_pull_get(struct bytes_reader *reader, struct wire_pull *pull_out);
 

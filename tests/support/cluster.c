@@ -200,6 +200,15 @@ uint32_t cluster_slot(const struct cluster *cluster, uint32_t at, uint32_t subje
     return NO_SLOT;
 }
 
+void cluster_set_weight(struct cluster *cluster, uint32_t number, uint16_t weight) {
+    struct membership *membership = cluster->nodes[number].membership;
+    struct record_fields fields;
+    record_fields_of(membership_member(membership, 0)->record, &fields);
+    fields.weight = weight;
+    ASSERT(membership_set_payload(membership, &fields, cluster->now_ns) == HENGE_OK);
+    cluster->nodes[number].is_dirty = true;
+}
+
 const struct member *cluster_look(const struct cluster *cluster, uint32_t at, uint32_t subject) {
     uint32_t slot = cluster_slot(cluster, at, subject);
     return slot == NO_SLOT ? NULL : membership_member(cluster->nodes[at].membership, slot);

@@ -104,6 +104,8 @@ void cluster_inject(struct cluster *cluster, uint32_t to, uint32_t from, const u
                     size_t bytes);
 
 /* NULL when `at` does not know it. */
+/* A change of its payload. */
+void cluster_set_weight(struct cluster *cluster, uint32_t number, uint16_t weight);
 const struct member *cluster_look(const struct cluster *cluster, uint32_t at, uint32_t subject);
 uint32_t cluster_slot(const struct cluster *cluster, uint32_t at, uint32_t subject);
 /* Do all nodes that are up hold the same fingerprint, and exactly each other as ALIVE? */

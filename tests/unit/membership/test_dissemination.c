@@ -5,15 +5,6 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static void set_weight(struct cluster *cluster, uint32_t number, uint16_t weight) {
-    struct membership *membership = cluster->nodes[number].membership;
-    struct record_fields fields;
-    record_fields_of(membership_member(membership, 0)->record, &fields);
-    fields.weight = weight;
-    cr_assert_eq(membership_set_payload(membership, &fields, cluster->now_ns), HENGE_OK);
-    cluster->nodes[number].is_dirty = true;
-}
-
 static uint32_t reached(const struct cluster *cluster, uint32_t count, uint32_t subject,
                         uint16_t weight) {
     uint32_t nodes = 0;
@@ -26,7 +17,7 @@ Test(dissemination, the_first_repeat_reaches_all_before_the_tick) {
     struct cluster *cluster = cluster_create(600);
     cluster_form(cluster, 100);
     for (uint16_t weight = 2; weight < 12; weight++) {
-        set_weight(cluster, weight, weight);
+        cluster_set_weight(cluster, weight, weight);
         cluster_run(cluster, 70 * NS_PER_MS);
         cr_assert_eq(reached(cluster, 100, weight, weight), 100);
         cluster_run(cluster, NS_PER_S);
@@ -41,7 +32,7 @@ Test(dissemination, at_ten_percent_loss_nobody_is_missed) {
     uint64_t bound_ns = membership_dissemination_bound_ns(cluster->nodes[0].membership);
     cluster->loss_permille = 100;
     for (uint16_t weight = 2; weight < 32; weight++) {
-        set_weight(cluster, weight, weight);
+        cluster_set_weight(cluster, weight, weight);
         cluster_run(cluster, bound_ns);
         cr_assert_eq(reached(cluster, 100, weight, weight), 100);
     }
@@ -79,7 +70,7 @@ Test(dissemination, successors_are_kept_through_all_changes) {
         } else {
             cluster_kill(cluster, number);
         }
-        set_weight(cluster, 0, (uint16_t)round);
+        cluster_set_weight(cluster, 0, (uint16_t)round);
         cluster_run(cluster, 4 * NS_PER_S);
         for (uint32_t i = 0; i < 60; i++)
             if (cluster->nodes[i].membership != NULL)
@@ -105,7 +96,7 @@ static bool count_zones(struct cluster *cluster, uint32_t from, uint32_t to, uin
 static void count_update(struct cluster *cluster, uint32_t subject) {
     cluster->filter = count_zones;
     within = across = 0;
-    set_weight(cluster, subject, 9);
+    cluster_set_weight(cluster, subject, 9);
     cluster_run(cluster, 3 * NS_PER_S);
     cr_assert_eq(reached(cluster, 100, subject, 9), 100);
     cluster->filter = NULL;
@@ -164,10 +155,11 @@ Test(dissemination, whoever_changes_its_zone_is_counted_there) {
 Test(dissemination, a_backlog_becomes_a_sync) {
     struct cluster *cluster = cluster_create(607);
     cluster_form(cluster, 100);
+    cluster_run(cluster, 2 * NS_PER_S); /* the last SYNC is a second ago */
     cluster_reset_counts(cluster);
     uint64_t before = cluster_counters(cluster, 0).syncs_started;
     for (uint32_t i = 1; i < 90; i++)
-        set_weight(cluster, i, 9);
+        cluster_set_weight(cluster, i, 9);
     cluster_run(cluster, 50 * NS_PER_MS);
     cr_assert_gt(cluster_counters(cluster, 0).syncs_started, before);
     cr_assert(cluster_run_until(cluster, 20 * NS_PER_S, cluster_agrees));
@@ -199,7 +191,7 @@ Test(dissemination, the_dead_are_told_now_and_then) {
     cluster->filter = count_dead;
     to_the_dead = 0;
     for (uint32_t i = 0; i < 50; i++) {
-        set_weight(cluster, 3, (uint16_t)i);
+        cluster_set_weight(cluster, 3, (uint16_t)i);
         cluster_run(cluster, 100 * NS_PER_MS);
     }
     cr_assert_gt(to_the_dead, 10);
@@ -266,7 +258,7 @@ Test(dissemination, bound_to_the_timer_news_leaves_on_ticks_only) {
     uint64_t before = 0, after = 0;
     for (uint32_t i = 0; i < 30; i++)
         before += cluster_counters(cluster, i).updates_sent;
-    set_weight(cluster, 3, 9);
+    cluster_set_weight(cluster, 3, 9);
     uint64_t phase_ns = cluster->nodes[3].membership->gossip.tick_phase_ns;
     uint64_t tick_ns = 200 * NS_PER_MS;
     uint64_t wait_ns = tick_ns - (cluster->now_ns - phase_ns) % tick_ns;
@@ -289,7 +281,7 @@ static uint32_t agree_after(const struct profile *profile, uint64_t *streams_out
     cluster_form(cluster, 12);
     cluster_run(cluster, 60 * NS_PER_S);
     cluster->loss_permille = 1000;
-    set_weight(cluster, 3, 9);
+    cluster_set_weight(cluster, 3, 9);
     cluster_run(cluster, 5 * NS_PER_S);
     cluster->loss_permille = 0;
     cluster->probes = true;
