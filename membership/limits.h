@@ -33,10 +33,11 @@ enum {
     SYNC_PERIODS_RANDOM = 30,
     SYNC_FULL_MEMBERS = 32,
     RECORDS_DATAGRAMS_MAX = 4,
-    SCRIPTS_MAX = 8,          /* snapshots and repairs being sent over streams */
-    PEER_REPORTS_MAX = 64,    /* fingerprints remembered, for agreement */
-    PEER_REPORT_PERIODS = 10, /* "recently" */
-    MESSAGE_BYTES_MAX = 1448, /* of any message: io's largest packet without its sealing */
+    RECORDS_DATAGRAM_TYPICAL = 10, /* records in one: 130 bytes each, with their liveness */
+    SCRIPTS_MAX = 8,               /* snapshots and repairs being sent over streams */
+    PEER_REPORTS_MAX = 64,         /* fingerprints remembered, for agreement */
+    PEER_REPORT_PERIODS = 10,      /* "recently" */
+    MESSAGE_BYTES_MAX = 1448,      /* of any message: io's largest packet without its sealing */
     /* Around a record in the message that has most beside it: a join reply. */
     RECORD_MESSAGE_BYTES = 80,
 

@@ -104,6 +104,17 @@ static void tell_displaced(struct membership *membership, const struct delivery 
     (void)gossip_tell(membership, &held, &delivery->source->address, delivery->outbox);
 }
 
+/* Each bucket that differs has a record at least: so many buckets, and datagrams will not do. */
+static void pull(struct membership *membership, uint64_t buckets, const struct delivery *delivery) {
+    const struct henge_address *address = &delivery->source->address;
+    uint64_t generation = delivery->head.source_generation;
+    if (__builtin_popcountll(buckets) > RECORDS_DATAGRAMS_MAX * RECORDS_DATAGRAM_TYPICAL)
+        (void)pull_by_stream(membership, PULL_FOR_SYNC, address, generation, buckets,
+                             delivery->outbox);
+    else
+        pull_by_datagram(membership, address, generation, buckets, delivery->outbox);
+}
+
 void sync_receive(struct membership *membership, struct delivery *delivery) {
     struct wire_sync heard;
     if (!wire_sync_get(&delivery->reader, &heard)) {
@@ -130,8 +141,7 @@ void sync_receive(struct membership *membership, struct delivery *delivery) {
                         SYNC_IS_ANSWER, delivery->outbox);
     uint64_t buckets = buckets_that_differ(membership, &heard);
     if (buckets != 0 && membership->table.members[0].status != HENGE_LEFT && !MUTANT(REPAIR_NEVER))
-        pull_by_datagram(membership, &source->address, delivery->head.source_generation, buckets,
-                         delivery->outbox);
+        pull(membership, buckets, delivery);
 }
 
 /* memberlist's: rarer by steps beyond 32 members, for each costs more. */
