@@ -1,16 +1,16 @@
 /* ring/build.c - members in, ring out.
  *
  * Check everything, allocate everything, then fill: points by member, sorted, ties put in order of
- * the members' names, and the bucket index over them. */
+ * the members' names, and the cells over them (cells.c). */
 #include "ring/ring_internal.h"
 #include "core/base/hash.h"
 #include "core/base/map.h"
 #include "henge/config.h"
 #include <string.h>
 
-enum { RING_ALIGNMENT = 64, NO_MEMBER = 0xffff };
+enum { NO_MEMBER = 0xffff };
 
-_Static_assert(POINTS_MAX + SENTINELS < INT32_MAX, "indices of points are 32 bits wide");
+_Static_assert(POINTS_MAX < INT32_MAX, "indices of points are 32 bits wide");
 
 /* What a build works on. `ring` is under construction, so its arrays are written through these. */
 struct build {
@@ -22,9 +22,7 @@ struct build {
     uint16_t *member_of_slot; /* index into members, NO_MEMBER */
     uint64_t *scratch;        /* points_count words for the sort */
     struct henge_ring *ring;
-    uint64_t *points;
-    uint32_t *buckets;
-    uint16_t *zone_of_slot;
+    struct ring_arrays arrays;
 };
 
 static bool name_fits(const char *name) {
@@ -33,12 +31,12 @@ static bool name_fits(const char *name) {
 }
 
 static enum henge_status measure(struct build *build) {
-    if (build->count > HENGE_NO_SLOT) {
+    if (build->count > SLOT_SEE_POINTS) {
         return HENGE_INVALID; /* more members than slots */
     }
     for (size_t i = 0; i < build->count; i++) {
         const struct ring_member *member = &build->members[i];
-        if (member->slot == HENGE_NO_SLOT || !name_fits(member->name)) {
+        if (member->slot >= SLOT_SEE_POINTS || !name_fits(member->name)) {
             return HENGE_INVALID;
         }
         if (member->slot >= build->slots_count) {
@@ -72,39 +70,54 @@ static enum henge_status map_slots(struct build *build) {
     return HENGE_OK;
 }
 
-/* The smallest power of two that gives every point a bucket of its own. */
-static unsigned bucket_bits_for(size_t points_count) {
-    unsigned bits = BUCKET_BITS_MIN;
-    while (((size_t)1 << bits) < points_count) {
+/* So many that a cell has five to ten points, and no fewer than CELL_BITS_MIN say. */
+static unsigned cell_bits_for(size_t points_count) {
+    unsigned bits = CELL_BITS_MIN;
+    while (((size_t)CELL_POINTS_MEAN << bits) < points_count) {
         bits++;
     }
     return bits;
 }
 
-static enum henge_status allocate(struct build *build) {
-    const unsigned bits = bucket_bits_for(build->points_count);
-    const size_t buckets_count = (size_t)1 << bits;
-    const size_t points_at =
+/* Where the arrays lie behind the struct, each after the ones with wider alignment. */
+static size_t lay_out(struct build *build, unsigned bits, uint8_t *block) {
+    const size_t cells_count = (size_t)1 << bits;
+    const size_t cells_at =
         (sizeof(struct henge_ring) + RING_ALIGNMENT - 1) / RING_ALIGNMENT * RING_ALIGNMENT;
-    const size_t buckets_at = points_at + (build->points_count + SENTINELS) * sizeof(uint64_t);
-    const size_t zones_at = buckets_at + buckets_count * sizeof(uint32_t);
-    const size_t block_bytes = zones_at + build->slots_count * sizeof(uint16_t);
+    const size_t lists_at = cells_at + cells_count * sizeof(struct ring_cell);
+    const size_t points_at = lists_at + cells_count * sizeof(struct ring_list_line);
+    const size_t starts_at = points_at + build->points_count * sizeof(uint64_t);
+    const size_t zones_at = starts_at + (cells_count + 1) * sizeof(uint32_t);
+    if (block != NULL) {
+        build->arrays =
+            (struct ring_arrays){.cells = (struct ring_cell *)(void *)(block + cells_at),
+                                 .lists = (struct ring_list_line *)(void *)(block + lists_at),
+                                 .points = (uint64_t *)(void *)(block + points_at),
+                                 .starts = (uint32_t *)(void *)(block + starts_at),
+                                 .zone_of_slot = (uint16_t *)(void *)(block + zones_at)};
+    }
+    return zones_at + build->slots_count * sizeof(uint16_t);
+}
 
+static enum henge_status allocate(struct build *build) {
+    const unsigned bits = cell_bits_for(build->points_count);
+    const size_t block_bytes = lay_out(build, bits, NULL);
     uint8_t *block =
         memory_alloc_aligned(build->memory, block_bytes, RING_ALIGNMENT, HENGE_MEMORY_RING);
     if (block == NULL) {
         return HENGE_NO_MEMORY;
     }
-    memset(block + zones_at, 0, block_bytes - zones_at);
-    build->points = (uint64_t *)(void *)(block + points_at);
-    build->buckets = (uint32_t *)(void *)(block + buckets_at);
-    build->zone_of_slot = (uint16_t *)(void *)(block + zones_at);
+    lay_out(build, bits, block);
+    memset(build->arrays.zone_of_slot, 0, build->slots_count * sizeof(uint16_t));
     build->ring = (struct henge_ring *)(void *)block;
-    *build->ring = (struct henge_ring){.points = build->points,
-                                       .buckets = build->buckets,
+    *build->ring = (struct henge_ring){.kernel = ring_kernel_best(),
+                                       .cells = build->arrays.cells,
+                                       .lists = build->arrays.lists,
+                                       .points = build->arrays.points,
+                                       .starts = build->arrays.starts,
                                        .shift = 64 - bits,
                                        .points_count = (uint32_t)build->points_count,
-                                       .zone_of_slot = build->zone_of_slot,
+                                       .zone_of_slot = build->arrays.zone_of_slot,
                                        .block_bytes = block_bytes};
     build->scratch = memory_alloc(build->memory, build->points_count * sizeof(*build->scratch),
                                   HENGE_MEMORY_RING);
@@ -119,12 +132,12 @@ static bool place_in_zone(struct build *build, struct map *zones,
     for (uint64_t key = hash64_text(member->zone);; key++) {
         const uint32_t *first = map_find(zones, key);
         if (first == NULL) {
-            build->zone_of_slot[member->slot] = member->slot;
+            build->arrays.zone_of_slot[member->slot] = member->slot;
             build->ring->zones_count++;
             return map_set(zones, key, member->slot);
         }
         if (strcmp(build->members[build->member_of_slot[*first]].zone, member->zone) == 0) {
-            build->zone_of_slot[member->slot] = (uint16_t)*first;
+            build->arrays.zone_of_slot[member->slot] = (uint16_t)*first;
             return true;
         }
     }
@@ -151,14 +164,14 @@ static void place_points(struct build *build, const struct token_source *source)
     for (size_t i = 0; i < build->count; i++) {
         const struct ring_member *member = &build->members[i];
         const size_t count = member_points(member);
-        uint64_t *mine = build->points + placed;
+        uint64_t *mine = build->arrays.points + placed;
         source->fill(source->context, member, mine, count);
         for (size_t vnode = 0; vnode < count; vnode++) {
             mine[vnode] = (mine[vnode] << POINT_SLOT_BITS) | member->slot;
         }
         placed += count;
     }
-    sort_points(build->points, build->scratch, build->points_count);
+    sort_points(build->arrays.points, build->scratch, build->points_count);
 }
 
 static const char *name_of_point(const struct build *build, uint64_t point) {
@@ -168,7 +181,7 @@ static const char *name_of_point(const struct build *build, uint64_t point) {
 /* Slots differ from node to node, names do not. Ties are rare and short, so an insertion does.
  * HENGE_INVALID when two members have one name: they tie everywhere, with no way to order them. */
 static enum henge_status order_ties(struct build *build) {
-    uint64_t *points = build->points;
+    uint64_t *points = build->arrays.points;
     for (size_t i = 1; i < build->points_count; i++) {
         const uint64_t point = points[i];
         size_t to = i;
@@ -190,22 +203,6 @@ static enum henge_status order_ties(struct build *build) {
     return HENGE_OK;
 }
 
-static void index_points(struct build *build) {
-    const size_t count = build->points_count;
-    const uint64_t first_slot = count == 0 ? HENGE_NO_SLOT : point_slot(build->points[0]);
-    for (size_t i = 0; i < SENTINELS; i++) {
-        build->points[count + i] = POINT_TOKEN_MASK | first_slot;
-    }
-    const size_t buckets_count = (size_t)1 << (64 - build->ring->shift);
-    size_t next = 0;
-    for (size_t bucket = 0; bucket < buckets_count; bucket++) {
-        while (next < count && build->points[next] >> build->ring->shift < bucket) {
-            next++;
-        }
-        build->buckets[bucket] = (uint32_t)next;
-    }
-}
-
 static enum henge_status run_build(struct build *build, const struct token_source *source) {
     enum henge_status status = measure(build);
     if (status == HENGE_OK) {
@@ -222,7 +219,7 @@ static enum henge_status run_build(struct build *build, const struct token_sourc
         status = order_ties(build);
     }
     if (status == HENGE_OK) {
-        index_points(build);
+        cells_fill(&build->arrays, build->ring, build->scratch);
     }
     return status;
 }

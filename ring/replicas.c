@@ -44,9 +44,9 @@ static void visit(struct walk *walk, uint16_t slot) {
 
 /* firsts never overflows: either all zones of the ring are wanted, or no repeat is and the walk
  * ends with the last first. */
-static void walk_clockwise(struct walk *walk, uint64_t hash) {
+static void walk_clockwise(struct walk *walk, size_t index) {
     const uint64_t *end = walk->ring->points + walk->ring->points_count;
-    const uint64_t *point = ring_first_point(walk->ring, hash);
+    const uint64_t *point = walk->ring->points + index;
     for (uint32_t left = walk->ring->points_count; left > 0; left--) {
         if (point >= end) {
             point = walk->ring->points;
@@ -59,18 +59,44 @@ static void walk_clockwise(struct walk *walk, uint64_t hash) {
     }
 }
 
-static struct henge_route_owner owner_of(const struct henge_ring *ring, uint16_t slot,
-                                         unsigned flags) {
-    /* Relaxed: a hint on its own, nothing is read through it. */
-    if (ring->up_by_slot == NULL ||
-        atomic_load_explicit(&ring->up_by_slot[slot], memory_order_relaxed) != 0) {
-        flags |= HENGE_OWNER_UP;
-    }
-    return (struct henge_route_owner){.slot = slot, .flags = (uint16_t)flags};
-}
-
 static size_t smaller_of(size_t one, size_t other) {
     return one < other ? one : other;
+}
+
+/* The first `count` owners behind a point; returns how many there are. */
+static size_t find_owners(const struct henge_ring *ring, size_t index, size_t count,
+                          uint16_t *slots_out) {
+    const size_t wanted = smaller_of(count, ring->members_count);
+    struct walk walk;
+    walk.ring = ring;
+    walk.firsts_wanted = smaller_of(wanted, ring->zones_count);
+    walk.firsts_count = 0;
+    walk.repeats_wanted = wanted - walk.firsts_wanted;
+    walk.repeats_count = 0;
+    walk_clockwise(&walk, index);
+    memcpy(slots_out, walk.firsts, walk.firsts_count * sizeof(*slots_out));
+    memcpy(slots_out + walk.firsts_count, walk.repeats, walk.repeats_count * sizeof(*slots_out));
+    return wanted;
+}
+
+void ring_exact_list(const struct henge_ring *ring, size_t index, struct ring_list *list_out) {
+    size_t count =
+        ring->points_count == 0 ? 0 : find_owners(ring, index, LIST_OWNERS, list_out->slots);
+    for (; count < LIST_OWNERS; count++) {
+        list_out->slots[count] = HENGE_NO_SLOT;
+    }
+}
+
+void ring_exact_route(const struct henge_ring *ring, uint64_t hash, uint32_t count,
+                      struct henge_route *route_out) {
+    uint16_t slots[HENGE_ROUTE_OWNERS_MAX];
+    find_owners(ring, ring_point_index(ring, hash), count, slots);
+    ring_route_head(ring, hash, count, route_out);
+    for (uint32_t i = 0; i < route_out->owners_count; i++) {
+        const unsigned repeat = i < route_out->zones_count ? 0 : HENGE_OWNER_ZONE_REPEAT;
+        route_out->owners[i] = (struct henge_route_owner){
+            .slot = slots[i], .flags = (uint16_t)(repeat | ring_up_flag(ring, slots[i]))};
+    }
 }
 
 enum henge_status henge_ring_owners(const struct henge_ring *ring, uint64_t hash, size_t count,
@@ -81,27 +107,10 @@ enum henge_status henge_ring_owners(const struct henge_ring *ring, uint64_t hash
     if (ring->points_count == 0) {
         return HENGE_EMPTY;
     }
-    const size_t wanted = smaller_of(count, ring->members_count);
-    struct walk walk;
-    walk.ring = ring;
-    walk.firsts_wanted = smaller_of(wanted, ring->zones_count);
-    walk.firsts_count = 0;
-    walk.repeats_wanted = wanted - walk.firsts_wanted;
-    walk.repeats_count = 0;
-    walk_clockwise(&walk, hash);
-
-    *route_out =
-        (struct henge_route){.ring_fingerprint = ring->fingerprint,
-                             .ring_version = ring->version,
-                             .hash = hash,
-                             .owners_count = (uint32_t)(walk.firsts_count + walk.repeats_count),
-                             .zones_count = (uint32_t)walk.firsts_count};
-    struct henge_route_owner *next = route_out->owners;
-    for (size_t i = 0; i < walk.firsts_count; i++) {
-        *next++ = owner_of(ring, walk.firsts[i], 0);
-    }
-    for (size_t i = 0; i < walk.repeats_count; i++) {
-        *next++ = owner_of(ring, walk.repeats[i], HENGE_OWNER_ZONE_REPEAT);
+    if (count <= LIST_OWNERS) {
+        ring->kernel->route(ring, hash, (uint32_t)count, route_out);
+    } else {
+        ring_exact_route(ring, hash, (uint32_t)count, route_out);
     }
     return HENGE_OK;
 }

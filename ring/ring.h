@@ -3,7 +3,7 @@
  * Pure: members in, ring out; no clock, no thread, no global. Points are the sorted canonical
  * u64 = token48 << 16 | slot16; ties of token48 are broken by member name, never by slot. The owner
  * of a hash is the slot of the first point whose token is at or behind its upper 48 bits, and past
- * the last point the first one. A bucket index over the top bits makes a lookup one short scan. */
+ * the last point the first one. Lookups read one cache line (ring_internal.h). */
 #ifndef RING_RING_H
 #define RING_RING_H
 
@@ -18,7 +18,7 @@ struct ring_member {
     const char *zone;
     const char *region;
     const char *role;
-    uint16_t slot;   /* unique, < 0xffff */
+    uint16_t slot;   /* unique, < 0xfffe */
     uint16_t vnodes; /* at weight 1 */
     uint16_t weight; /* 0 owns nothing; points = vnodes * weight */
     uint8_t ring_state;

@@ -1,17 +1,22 @@
 /* ring/ring_internal.h - the ring's own shape, shared by the files of this folder, its tests and
  * bench/lookup.
  *
- *     hash      |<------- 48 bits: place on the circle ------->|<- 16 bits ->|
- *     point     |<------- token48 --------------------------->|<- slot16 -->|
- *     bucket    |<- 64 - shift ->|
+ *     hash       |<- cell ->|<- 16 bits: key ->|<------------ the rest ------------>|
+ *     point      |<------- 48 bits: token ------------------->|<- 16 bits: slot --->|
  *
- * A ring is one block of memory: this struct, then `points` in clockwise order, then `buckets`,
- * then `zone_of_slot`. Nothing in it is written after the build.
+ *     cell       | 15 thresholds, padded to 16 | 16 owners |     one cache line
+ *     list line  | 16 seconds                  | 16 thirds |     the line beside it
  *
- * buckets[b] is the index of the first point that lies in bucket b or behind it. There is at least
- * one bucket per point, so the owner of a hash is one of the next few points. SENTINELS copies of
- * "the first point, seen from the end of the circle" stand behind the last one, so that neither the
- * end nor the wrap needs a test. In a ring without points they say HENGE_NO_SLOT. */
+ * A ring is one block of memory: this struct, then the cells, the list lines, the points in
+ * clockwise order, where the points of each cell start, and the zones by slot. Nothing in it is
+ * written after the build.
+ *
+ * A lookup reads one line: the upper bits of the hash name a cell, and the owner stands where the
+ * first of its thresholds lies at or behind the key. A threshold is the 16 bits of a point that
+ * follow those of the cell; the entry behind the last is the next cell's first point. Two cases
+ * need the points themselves: a key that equals a threshold (the rest of the bits decide), and one
+ * behind the fifteenth of a crowded cell. The second and third owner of each entry stand in the
+ * list line, so that a replica set of three costs one line more and no walk. */
 #ifndef RING_RING_INTERNAL_H
 #define RING_RING_INTERNAL_H
 
@@ -23,16 +28,57 @@ enum {
     TOKEN_BITS = 48,
     POINT_SLOT_BITS = 16,
     POINTS_MAX = 1 << 24,
-    BUCKET_BITS_MIN = 1, /* a shift by 64 would be undefined */
-    SENTINELS = 3        /* as many as ring_first_point looks at without a branch */
+    CELL_BITS_MIN = 1, /* a shift by 64 would be undefined */
+    CELL_ENTRIES = 16,
+    CELL_THRESHOLDS = CELL_ENTRIES - 1,
+    CELL_POINTS_MEAN = 10,    /* at most; more than CELL_THRESHOLDS share one in 5 % of cases */
+    LIST_OWNERS = 3,          /* as many as a cell and its list line tell */
+    SLOT_SEE_POINTS = 0xfffe, /* in place of an owner: the cell is too small to tell */
+    RING_ALIGNMENT = 64
+};
+
+_Static_assert((int)SLOT_SEE_POINTS != (int)HENGE_NO_SLOT, "both stand in place of a slot");
+
+struct ring_cell {
+    /* Biased by 2^15, for the compare instructions take them to be signed; the unused ones are the
+     * highest. */
+    int16_t thresholds[CELL_ENTRIES];
+    uint16_t owners[CELL_ENTRIES];
+};
+
+struct ring_list_line {
+    uint16_t seconds[CELL_ENTRIES];
+    uint16_t thirds[CELL_ENTRIES];
+};
+
+_Static_assert(sizeof(struct ring_cell) == RING_ALIGNMENT, "one line");
+_Static_assert(sizeof(struct ring_list_line) == RING_ALIGNMENT, "one line");
+
+/* Up to three owners of a hash in order; what there is none for is HENGE_NO_SLOT. */
+struct ring_list {
+    uint16_t slots[LIST_OWNERS];
+};
+
+/* One way to look into a cell. All give the same answers; see kernel.c. */
+struct ring_kernel {
+    const char *name;
+    uint32_t (*owner)(const struct henge_ring *ring, uint64_t hash);
+    /* Of a ring with points, 1..LIST_OWNERS owners. */
+    void (*route)(const struct henge_ring *ring, uint64_t hash, uint32_t count,
+                  struct henge_route *route_out);
+    void (*owner_many)(const struct henge_ring *ring, const uint64_t *hashes, size_t count,
+                       uint16_t *slots_out);
 };
 
 struct henge_ring {
-    const uint64_t *points;
-    const uint32_t *buckets;
-    uint32_t shift; /* hash >> shift = bucket */
+    const struct ring_kernel *kernel;
+    const struct ring_cell *cells;
+    const struct ring_list_line *lists;
+    uint32_t shift; /* hash >> shift = cell */
     uint32_t points_count;
-    const uint16_t *zone_of_slot; /* equal values = equal zones; good for slots that own points */
+    const uint64_t *points;
+    const uint32_t *starts;            /* by cell and one more: its first point */
+    const uint16_t *zone_of_slot;      /* equal values = equal zones; for slots that own points */
     const _Atomic uint8_t *up_by_slot; /* or NULL: all are up */
     uint32_t members_count;            /* those that own points */
     uint32_t zones_count;              /* distinct zones among them */
@@ -58,6 +104,33 @@ enum henge_status ring_build_from(struct memory *memory, const struct ring_param
 /* Ascending by token; points with equal tokens keep their order. `scratch` has `count` words. */
 void sort_points(uint64_t *points, uint64_t *scratch, size_t count);
 
+/* The arrays of a ring under construction, writable. */
+struct ring_arrays {
+    struct ring_cell *cells;
+    struct ring_list_line *lists;
+    uint64_t *points;
+    uint32_t *starts;
+    uint16_t *zone_of_slot;
+};
+
+/* Fills starts, cells and list lines of a ring whose points and zones are there. `scratch` has a
+ * word for each point. */
+void cells_fill(const struct ring_arrays *arrays, const struct henge_ring *ring, uint64_t *scratch);
+
+/* Index of the first point at or behind the hash, 0 past the last one; 0 too in an empty ring. A
+ * binary search within its cell. */
+size_t ring_point_index(const struct henge_ring *ring, uint64_t hash);
+/* What the points say, without the cells: of an empty ring HENGE_NO_SLOT. */
+uint32_t ring_exact_owner(const struct henge_ring *ring, uint64_t hash);
+void ring_exact_list(const struct henge_ring *ring, size_t index, struct ring_list *list_out);
+/* By a walk; any count that a route has room for. */
+void ring_exact_route(const struct henge_ring *ring, uint64_t hash, uint32_t count,
+                      struct henge_route *route_out);
+
+/* The fastest this processor has; or by name (plain, sse2, avx2), NULL when it has none. */
+const struct ring_kernel *ring_kernel_best(void);
+const struct ring_kernel *ring_kernel_of_name(const char *name);
+
 static inline uint64_t point_token(uint64_t point) {
     return point >> POINT_SLOT_BITS;
 }
@@ -66,27 +139,38 @@ static inline uint32_t point_slot(uint64_t point) {
     return (uint32_t)(point & ~POINT_TOKEN_MASK);
 }
 
+static inline size_t ring_cells_count(const struct henge_ring *ring) {
+    return (size_t)1 << (64 - ring->shift);
+}
+
+/* The 16 bits behind those that name the cell, biased. */
+static inline int16_t ring_key(const struct henge_ring *ring, uint64_t word) {
+    return (int16_t)(uint16_t)((word >> (ring->shift - 16)) ^ 0x8000);
+}
+
+/* Relaxed: a hint on its own, nothing is read through it. */
+static inline unsigned ring_up_flag(const struct henge_ring *ring, uint32_t slot) {
+    bool is_up = ring->up_by_slot == NULL ||
+                 atomic_load_explicit(&ring->up_by_slot[slot], memory_order_relaxed) != 0;
+    return is_up ? HENGE_OWNER_UP : 0;
+}
+
+/* All but the owners. */
+static inline void ring_route_head(const struct henge_ring *ring, uint64_t hash, uint32_t count,
+                                   struct henge_route *route_out) {
+    const uint32_t owners = count < ring->members_count ? count : ring->members_count;
+    route_out->ring_fingerprint = ring->fingerprint;
+    route_out->ring_version = ring->version;
+    route_out->hash = hash;
+    route_out->owners_count = owners;
+    route_out->zones_count = owners < ring->zones_count ? owners : ring->zones_count;
+}
+
 /* How many points the member owns in the current ring. */
 static inline uint32_t member_points(const struct ring_member *member) {
     bool owns =
         member->ring_state == HENGE_RING_ACTIVE || member->ring_state == HENGE_RING_DRAINING;
     return owns ? (uint32_t)member->vnodes * member->weight : 0;
-}
-
-/* The first point at or behind the hash, possibly a sentinel.
- *
- * How many of the next points lie before the hash is a coin toss that no branch predictor learns,
- * so the first few are counted instead of branched on; the loop behind is for crowded buckets.
- * Bounded: it stops at a sentinel at the latest. */
-static inline const uint64_t *ring_first_point(const struct henge_ring *ring, uint64_t hash) {
-    const uint64_t target = hash & POINT_TOKEN_MASK; /* a point of this token is not below it */
-    const uint64_t *point = ring->points + ring->buckets[hash >> ring->shift];
-    point +=
-        (size_t)(point[0] < target) + (size_t)(point[1] < target) + (size_t)(point[2] < target);
-    while (*point < target) {
-        point++;
-    }
-    return point;
 }
 
 #endif

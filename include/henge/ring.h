@@ -50,6 +50,11 @@ HENGE_PUBLIC uint32_t henge_ring_owner(const struct henge_ring *ring, const void
                                        size_t key_bytes);
 HENGE_PUBLIC uint32_t henge_ring_owner_hash(const struct henge_ring *ring, uint64_t hash);
 
+/* The primary owners of many hashes, as henge_ring_owner_hash gives them: hides the cache misses of
+ * one behind the others, so it pays from a dozen on. Inside a section. [wait-free] */
+HENGE_PUBLIC void henge_ring_owner_many(const struct henge_ring *ring, const uint64_t *hashes,
+                                        size_t count, uint16_t *slots_out);
+
 /* Up to `count` distinct owners in preference order, one per zone as long as there are unused zones
  * in the ring, then repeating zones with HENGE_OWNER_ZONE_REPEAT. Owners that are not up are listed
  * in their place without HENGE_OWNER_UP. Fewer members than `count` give fewer owners.

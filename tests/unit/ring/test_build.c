@@ -74,7 +74,7 @@ Test(build, refuses_more_points_than_the_limit) {
 Test(build, refuses_more_members_than_slots) {
     struct memory memory;
     memory_init(&memory, NULL);
-    const size_t count = HENGE_NO_SLOT + 1;
+    const size_t count = SLOT_SEE_POINTS + 1;
     struct ring_member *members = calloc(count, sizeof(*members));
     for (size_t i = 0; i < count; i++) {
         members[i] = (struct ring_member){
@@ -116,7 +116,7 @@ Test(build, keeps_to_a_few_bytes_per_point) {
     memory_init(&memory, NULL);
     struct world *world = world_regular(300, 3, 100);
     struct henge_ring *ring = world_ring(world, &memory);
-    cr_assert_leq(held(&memory), 16 * henge_ring_points_count(ring) + 1024);
+    cr_assert_leq(held(&memory), 32 * henge_ring_points_count(ring) + 1024);
     ring_destroy(&memory, ring);
     world_free(world);
 }
