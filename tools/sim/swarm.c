@@ -143,6 +143,10 @@ static void draw_settings(struct scenario *scenario) {
     if (chance(scenario, 25)) {
         scenario->settings.config.probe_period_ms = periods_ms[random_below(&scenario->random, 3)];
     }
+    if (chance(scenario, 20)) { /* ownership outlives its member, or its listing */
+        scenario->settings.config.ring_removal_delay_ms = (uint32_t)draw(scenario, 1, 40000);
+        scenario->settings.config.dead_shown_s = (uint32_t)draw(scenario, 1, 30);
+    }
 }
 
 /* One who comes back at another address and remembers nobody finds the others by its seed alone:

@@ -10,7 +10,9 @@ static bool is_owner(uint8_t status) {
 }
 
 static void note_publication(struct gossip_node *node, const struct member_change *change) {
-    bool was_in = !change->is_new && is_owner(change->before_status);
+    bool is_kept = node->settings.ring_removal_delay_ns > 0 && change->status == HENGE_LEFT &&
+                   change->before_status == HENGE_DEAD; /* in the ring until now, maybe */
+    bool was_in = !change->is_new && (is_kept || is_owner(change->before_status));
     bool is_in = !change->is_forgotten && is_owner(change->status);
     bool content = change->payload_changed || change->generation_changed;
     if (change->is_new || change->is_forgotten || content || was_in != is_in) {

@@ -73,6 +73,7 @@ struct gossip_node {
     uint64_t publish_not_before_ns; /* after a publication that could not be */
     uint64_t removal_ns; /* when the next DEAD member leaves the ring, TIME_NEVER = none */
     uint64_t view_number;
+    uint64_t ring_publications; /* also of rings that were the same again */
     uint64_t ring_version;
     uint64_t ring_fingerprint;
     bool has_forgotten; /* with is_unread: forgotten slots wait for the end of the call only */
@@ -83,8 +84,9 @@ struct gossip_node {
     /* Slots that were forgotten and wait for the views that name them. */
     struct slot_wait {
         uint32_t slot;
-        uint64_t view_number;
-    } * slots_waiting; /* members_max */
+        uint64_t view_number;      /* the last view that may name it */
+        uint64_t ring_publication; /* the first ring that does not */
+    } * slots_waiting;             /* members_max */
     uint32_t slots_waiting_count;
 
     /* What the detector has still to hear: state, offered until taken. */

@@ -28,7 +28,8 @@ static void slots_free(struct gossip_node *node) {
     uint32_t kept = 0;
     for (uint32_t index = 0; index < node->slots_waiting_count; index++) {
         struct slot_wait wait = node->slots_waiting[index];
-        if (wait.view_number < oldest && !MUTANT(SLOTS_NEVER_FREED)) {
+        bool is_let_go = node->ring_publications >= wait.ring_publication;
+        if (wait.view_number < oldest && is_let_go && !MUTANT(SLOTS_NEVER_FREED)) {
             membership_slot_free(node->membership, wait.slot);
         } else {
             node->slots_waiting[kept++] = wait;
@@ -255,6 +256,7 @@ static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ri
         epoch_retire(node->epochs, &old->entry, release_entry);
     }
     publication_done(&node->publication, now_ns, with_ring);
+    node->ring_publications += with_ring;
     counter_add(&node->counters.views_published, 1);
     oldest_count(node);
     return true;
@@ -282,8 +284,15 @@ void gossip_node_slot_forgotten(struct gossip_node *node, uint32_t slot) {
         node->has_forgotten = true; /* no view names it: free as soon as this call is over */
         return;
     }
+    /* A ring that was to be published, and could not be, may name it still. */
+    bool is_named = node->publication.ring_dirty || node->removal_ns != TIME_NEVER;
+    if (is_named) {
+        publication_ring_changed(&node->publication, node->now_ns, false);
+    }
     node->slots_waiting[node->slots_waiting_count++] =
-        (struct slot_wait){.slot = slot, .view_number = node->view_number};
+        (struct slot_wait){.slot = slot,
+                           .view_number = node->view_number,
+                           .ring_publication = node->ring_publications + is_named};
 }
 
 static uint64_t ring_due(const struct gossip_node *node) {

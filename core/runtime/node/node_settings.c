@@ -3,6 +3,8 @@
 #include "core/base/hash.h"
 #include <string.h>
 
+enum { REMOVAL_PERIODS = 20 /* that a cut may hold up a ring, and more */ };
+
 static const struct profile *profile_of(enum henge_profile profile) {
     switch (profile) {
     case HENGE_PROFILE_LIFEGUARD:
@@ -12,6 +14,15 @@ static const struct profile *profile_of(enum henge_profile profile) {
     default:
         return &profile_henge;
     }
+}
+
+/* A member is forgotten after the ring has let go of it, at the latest possible publication. */
+static uint64_t dead_shown_ns(const struct henge_config *config) {
+    uint64_t shown_ns = config->dead_shown_s * NS_PER_S;
+    uint64_t removed_ms = (uint64_t)config->ring_removal_delay_ms + config->publish_window_max_ms +
+                          (uint64_t)REMOVAL_PERIODS * config->probe_period_ms;
+    uint64_t removed_ns = removed_ms * NS_PER_MS;
+    return config->ring_removal_delay_ms > 0 && removed_ns > shown_ns ? removed_ns : shown_ns;
 }
 
 void node_settings_gossip(const struct henge_config *config, uint32_t packet_overhead,
@@ -32,7 +43,7 @@ void node_settings_gossip(const struct henge_config *config, uint32_t packet_ove
                 .members_max = config->members_max,
                 .tombstone_ns = config->tombstone_hours * UINT64_C(3600) * NS_PER_S,
                 .rejoin_hold_ns = config->ring_rejoin_hold_ms * NS_PER_MS,
-                .dead_shown_ns = config->dead_shown_s * NS_PER_S,
+                .dead_shown_ns = dead_shown_ns(config),
             },
         .ring_removal_delay_ns = config->ring_removal_delay_ms * NS_PER_MS,
         .publish_window_ns = config->publish_window_ms * NS_PER_MS,

@@ -76,3 +76,37 @@ Test(publishing, a_burst_of_joins_is_a_few_ring_versions) {
     cr_assert_leq(ring_version(0), 8, "%d versions for 3.2 s of joins", (int)ring_version(0));
     cr_assert_eq(stage_end(&stage), 0);
 }
+
+/* What the ring keeps for so long is not forgotten before, and its slot is nobody else's. */
+Test(publishing, a_dead_member_is_known_as_long_as_it_owns_keys) {
+    stage_init(&stage, 12, 5);
+    stage.settings.config.dead_shown_s = 2;
+    stage.settings.config.ring_removal_delay_ms = 60000;
+    cr_assert(stage_form(&stage));
+    uint64_t version = sim_gossip(stage.sim, 0)->ring_version;
+    stage_act(&stage, SIM_CRASH, 1, 4, 0, 0);
+    stage_run(&stage, 40 * STAGE_SECOND);
+    cr_assert_eq(stage_status(&stage, 0, 2), HENGE_DEAD);
+    cr_assert_eq(sim_gossip(stage.sim, 0)->ring_version, version);
+    stage_restart(&stage, 5, STAGE_SECOND, 0, SIM_RESTART_OTHER_ADDRESS);
+    stage_run(&stage, 30 * STAGE_SECOND);
+    cr_assert_gt(sim_gossip(stage.sim, 0)->ring_version, version);
+    stage_run(&stage, 60 * STAGE_SECOND);
+    cr_assert_eq(stage_status(&stage, 0, 2), -1);
+    cr_assert_eq(stage_end(&stage), 0);
+}
+
+/* The ring kept it for a while; an operator's verdict ends that. */
+Test(publishing, a_dead_one_that_is_evicted_owns_nothing_any_more) {
+    stage_init(&stage, 8, 6);
+    stage.settings.config.ring_removal_delay_ms = 60000;
+    cr_assert(stage_form(&stage));
+    uint64_t version = sim_gossip(stage.sim, 0)->ring_version;
+    stage_act(&stage, SIM_CRASH, 3, 1, 0, 0);
+    stage_run(&stage, 20 * STAGE_SECOND);
+    cr_assert_eq(sim_gossip(stage.sim, 0)->ring_version, version);
+    stage_act(&stage, SIM_EVICT, 5, 1, 0, 3);
+    stage_run(&stage, 3 * STAGE_SECOND);
+    cr_assert_eq(sim_gossip(stage.sim, 0)->ring_version, version + 1);
+    cr_assert_eq(stage_end(&stage), 0);
+}
