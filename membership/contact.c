@@ -9,16 +9,18 @@ void contact_init(struct contact *contact) {
     *contact = (struct contact){.due_ns = TIME_NEVER};
 }
 
-void contact_former_add(struct contact *contact, const struct henge_address *address) {
+void contact_former_add(struct membership *membership, const struct henge_address *address) {
+    struct contact *contact = &membership->contact;
     if (address->family == 0)
         return;
     for (uint32_t i = 0; i < contact->former_count; i++)
         if (memcmp(&contact->former[i], address, sizeof *address) == 0)
             return;
-    contact->former[contact->former_next] = *address;
-    contact->former_next = (contact->former_next + 1) % FORMER_ADDRESSES_MAX;
-    if (contact->former_count < FORMER_ADDRESSES_MAX)
-        contact->former_count++;
+    /* Full: any of them gives way, for the latest need not be the most useful. */
+    uint32_t place = contact->former_count < FORMER_ADDRESSES_MAX
+                         ? contact->former_count++
+                         : (uint32_t)random_below(&membership->random, FORMER_ADDRESSES_MAX);
+    contact->former[place] = *address;
 }
 
 void contact_remember(struct membership *membership, const struct henge_address *addresses,
@@ -26,7 +28,7 @@ void contact_remember(struct membership *membership, const struct henge_address 
     const struct henge_address *own = &membership->table.members[0].record->address;
     for (uint32_t i = 0; i < count; i++)
         if (memcmp(&addresses[i], own, sizeof *own) != 0)
-            contact_former_add(&membership->contact, &addresses[i]);
+            contact_former_add(membership, &addresses[i]);
 }
 
 struct address_list {
@@ -42,26 +44,52 @@ static void list_add(struct address_list *list, const struct henge_address *addr
         list->all[list->count++] = *address;
 }
 
+/* Up to `limit` in all; of more than there is room for evenly chosen ones, so that nodes, whose
+ * slots differ, keep different ones. */
 static void list_add_members(struct address_list *list, const struct table *table,
-                             uint32_t statuses) {
-    for (uint32_t slot = 1; slot < table->count && list->count < list->max; slot++) {
+                             uint32_t statuses, uint32_t limit) {
+    uint64_t room = limit > list->count ? limit - list->count : 0, count = 0, seen = 0;
+    for (uint32_t status = HENGE_ALIVE; status <= HENGE_DEAD; status++)
+        count += (statuses & 1u << status) != 0 ? table->statuses[status] : 0;
+    count -= (statuses & 1u << table->members[0].status) != 0; /* this node itself */
+    for (uint32_t slot = 1; slot < table->count; slot++) {
         const struct member *member = &table->members[slot];
-        if (member->record != NULL && (statuses & 1u << member->status) != 0)
+        if (member->record == NULL || (statuses & 1u << member->status) == 0)
+            continue;
+        bool is_chosen = room >= count || (seen + 1) * room / count > seen * room / count;
+        seen++;
+        if (is_chosen && list->count < limit)
             list_add(list, &member->record->address);
     }
 }
 
+static void list_add_stones(struct address_list *list, const struct tombstones *tombstones,
+                            uint32_t limit) {
+    for (uint32_t i = 0; i < tombstones->reached && list->count < limit; i++)
+        if (tombstones->stones[i].is_used && tombstones->stones[i].liveness.status == HENGE_DEAD)
+            list_add(list, &tombstones->stones[i].address);
+}
+
+/* Half of the room for those who are not here: who is, is found again without a file. */
 uint32_t contact_known_addresses(const struct membership *membership,
                                  struct henge_address *addresses_out, uint32_t max) {
+    const struct contact *contact = &membership->contact;
+    const uint32_t live = 1u << HENGE_ALIVE | 1u << HENGE_SUSPECT;
     struct address_list list = {.all = addresses_out, .max = max};
-    list_add_members(&list, &membership->table, 1u << HENGE_ALIVE | 1u << HENGE_SUSPECT);
-    for (uint32_t i = 0; i < membership->contact.former_count; i++)
-        list_add(&list, &membership->contact.former[i]);
-    list_add_members(&list, &membership->table, 1u << HENGE_DEAD);
+    list_add_members(&list, &membership->table, 1u << HENGE_DEAD, max / 4);
+    list_add_stones(&list, &membership->tombstones, max / 4 + max / 8);
+    for (uint32_t i = 0; i < contact->former_count && list.count < max / 2; i++)
+        list_add(&list, &contact->former[i]);
+    list_add_members(&list, &membership->table, live, max);
+    for (uint32_t i = 0; i < contact->former_count; i++)
+        list_add(&list, &contact->former[i]);
+    list_add_members(&list, &membership->table, 1u << HENGE_DEAD, max);
     return list.count;
 }
 
 /* Candidates are numbered: seeds, former peers, table slots, tombstones. */
+enum candidate_class { CLASS_SEED, CLASS_FORMER, CLASS_DEAD, CLASS_TOMBSTONE, CANDIDATE_CLASSES };
+
 struct candidate {
     struct henge_address address;
     struct update verdict; /* to be told it; generation 0: none */
@@ -105,17 +133,33 @@ static bool candidate_at(const struct membership *membership, uint32_t index,
     return true;
 }
 
-/* One of the candidates, each equally likely: reservoir of one over all numbers. */
+static enum candidate_class class_of(const struct membership *membership, uint32_t index) {
+    uint32_t end = membership->join.seeds_count;
+    if (index < end)
+        return CLASS_SEED;
+    end += membership->contact.former_count;
+    if (index < end)
+        return CLASS_FORMER;
+    return index < end + membership->table.count ? CLASS_DEAD : CLASS_TOMBSTONE;
+}
+
+/* Each class that has any is equally likely, and within it each candidate: a thousand that are dead
+ * for good must not keep the seeds waiting. One pass, with a reservoir of one for each class. */
 static bool choose(struct membership *membership, struct candidate *out) {
-    uint64_t seen = 0;
-    uint32_t count = candidates_max(membership);
+    struct candidate chosen[CANDIDATE_CLASSES];
+    uint64_t seen[CANDIDATE_CLASSES] = {0};
+    uint32_t count = candidates_max(membership), classes = 0;
     for (uint32_t index = 0; index < count; index++) {
         struct candidate candidate;
+        enum candidate_class class = class_of(membership, index);
         if (candidate_at(membership, index, &candidate) &&
-            random_below(&membership->random, ++seen) == 0)
-            *out = candidate;
+            random_below(&membership->random, ++seen[class]) == 0)
+            chosen[class] = candidate;
     }
-    return seen > 0;
+    for (uint32_t class = 0; class < CANDIDATE_CLASSES; class ++)
+        if (seen[class] > 0 && random_below(&membership->random, ++classes) == 0)
+            *out = chosen[class];
+    return classes > 0;
 }
 
 /* Cheap: may say yes where choose then finds nobody. */

@@ -15,15 +15,15 @@
 struct membership;
 
 struct contact {
-    struct henge_address former[FORMER_ADDRESSES_MAX]; /* a ring */
-    uint32_t former_count, former_next;
+    struct henge_address former[FORMER_ADDRESSES_MAX];
+    uint32_t former_count;
     uint64_t due_ns;     /* TIME_NEVER: nobody to be contacted */
     uint32_t size_drawn; /* cluster size for which due_ns was drawn */
 };
 
 void contact_init(struct contact *contact);
 /* Family 0 is ignored. */
-void contact_former_add(struct contact *contact, const struct henge_address *address);
+void contact_former_add(struct membership *membership, const struct henge_address *address);
 /* The peers of an earlier life; an own address among them is left out. */
 void contact_remember(struct membership *membership, const struct henge_address *addresses,
                       uint32_t count);

@@ -82,7 +82,7 @@ void departure_note(struct membership *membership, uint32_t slot, const struct u
                    &membership->table.members[slot].record->address, false, membership->now_ns,
                    &dropped);
     tombstones_prove(&membership->tombstones, update->name_hash, &update->proof);
-    contact_former_add(&membership->contact, &dropped);
+    contact_former_add(membership, &dropped);
 }
 
 struct proof departure_proof(const struct membership *membership, uint32_t slot) {

@@ -312,7 +312,7 @@ static void forget_the_dead(struct membership *membership) {
 static void expire_tombstones(struct membership *membership) {
     struct henge_address address;
     while (tombstones_expire(&membership->tombstones, membership->now_ns, &address))
-        contact_former_add(&membership->contact, &address);
+        contact_former_add(membership, &address);
 }
 
 void membership_step(struct membership *membership, uint64_t now_ns, uint64_t horizon_ns,

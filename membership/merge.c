@@ -180,13 +180,16 @@ static struct merge_result refused(struct membership *membership, uint32_t slot)
 
 /* DEAD or LEFT about somebody unknown: remembered, so that older hearsay does not admit him. */
 static struct merge_result merge_tombstone(struct membership *membership,
-                                           const struct update *update, enum merge_origin origin) {
+                                           const struct update *update,
+                                           const struct record_fields *fields,
+                                           enum merge_origin origin) {
     struct henge_address dropped;
-    tombstones_put(&membership->tombstones, update->name_hash, &update->liveness, NULL,
-                   origin == MERGE_SYNC, membership->now_ns, &dropped);
+    tombstones_put(&membership->tombstones, update->name_hash, &update->liveness,
+                   fields != NULL ? &fields->address : NULL, origin == MERGE_SYNC,
+                   membership->now_ns, &dropped);
     if (update->proof.kind != PROOF_NONE)
         tombstones_prove(&membership->tombstones, update->name_hash, &update->proof);
-    contact_former_add(&membership->contact, &dropped);
+    contact_former_add(membership, &dropped);
     if (update->liveness.generation > membership->table.highest_generation)
         membership->table.highest_generation = update->liveness.generation;
     return (struct merge_result){.outcome = MERGE_NEWS, .slot = NO_SLOT, .is_tombstone = true};
@@ -208,7 +211,7 @@ static struct merge_result merge_unknown(struct membership *membership, const st
                                          .slot = NO_SLOT};
     }
     if (update->liveness.status >= HENGE_DEAD)
-        return merge_tombstone(membership, update, origin);
+        return merge_tombstone(membership, update, fields, origin);
     if (fields == NULL)
         return refused(membership, NO_SLOT);
     if (update->liveness.status == HENGE_SUSPECT && !suspicions_reserve(&membership->suspicions))
@@ -361,7 +364,7 @@ void merge_forget(struct membership *membership, uint32_t slot) {
         memcpy(proof.bytes, member->record->leave_commitment, sizeof proof.bytes);
         tombstones_prove(&membership->tombstones, member->record->name_hash, &proof);
     }
-    contact_former_add(&membership->contact, &dropped);
+    contact_former_add(membership, &dropped);
     gossip_drop(membership, slot);
     if (membership->observer.on_change != NULL)
         membership->observer.on_change(membership->observer.context, &report);

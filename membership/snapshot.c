@@ -13,7 +13,7 @@ static bool next_member(struct snapshot *snapshot) {
             (snapshot->changed_after > 0 &&
              !table_is_changed(table, slot, snapshot->changed_after)))
             continue;
-        snapshot->next = merge_update_of(snapshot->membership, slot, member->status < HENGE_DEAD);
+        snapshot->next = merge_update_of(snapshot->membership, slot, member->status < HENGE_LEFT);
         return true;
     }
     return false;

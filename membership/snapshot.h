@@ -1,6 +1,7 @@
 /* membership/snapshot.h - what this node holds, as RECORDS messages, in slot order.
  *
- * ALIVE and SUSPECT members with their records; DEAD, LEFT and tombstones as liveness alone. The
+ * Members with their records (the DEAD too: whoever has lost them all needs their addresses); LEFT
+ * ones and tombstones as liveness alone. The
  * same walk makes the answer in datagrams and the script for a stream. */
 #ifndef MEMBERSHIP_SNAPSHOT_H
 #define MEMBERSHIP_SNAPSHOT_H

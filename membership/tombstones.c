@@ -71,12 +71,18 @@ static bool grow(struct tombstones *tombstones) {
     return true;
 }
 
+/* Who was lost may be found again; who has left will not. */
+static struct henge_address former_peer(const struct tombstone *stone) {
+    static const struct henge_address none;
+    return stone->liveness.status == HENGE_DEAD ? stone->address : none;
+}
+
 /* A place for one more, the oldest giving way if need be. NO_SLOT only without any memory. */
 static uint32_t take(struct tombstones *tombstones, struct henge_address *dropped_out) {
     bool has_room = tombstones->free_first != NO_SLOT ||
                     tombstones->reached < tombstones->capacity || grow(tombstones);
     if (!has_room && tombstones->oldest != NO_SLOT) {
-        *dropped_out = tombstones->stones[tombstones->oldest].address;
+        *dropped_out = former_peer(&tombstones->stones[tombstones->oldest]);
         end_stone(tombstones, tombstones->oldest);
     }
     if (tombstones->free_first != NO_SLOT) {
@@ -153,7 +159,7 @@ bool tombstones_expire(struct tombstones *tombstones, uint64_t now_ns,
                        struct henge_address *address_out) {
     if (tombstones_deadline(tombstones) > now_ns)
         return false;
-    *address_out = tombstones->stones[tombstones->oldest].address;
+    *address_out = former_peer(&tombstones->stones[tombstones->oldest]);
     end_stone(tombstones, tombstones->oldest);
     return true;
 }

@@ -2,7 +2,8 @@
  *
  * A tombstone keeps a dead or departed incarnation from coming back on old hearsay: only an ALIVE
  * above it is admitted. Retention is the same for all, so the list in order of entry is in order
- * of expiry. Full: the oldest makes room, its address is handed to the caller as a former peer. */
+ * of expiry. Full: the oldest makes room. The address of a DEAD one that ends is handed to
+ * the caller, as a former peer. */
 #ifndef MEMBERSHIP_TOMBSTONES_H
 #define MEMBERSHIP_TOMBSTONES_H
 

@@ -23,8 +23,20 @@ static void on_step(struct watch *watch, void *state, uint32_t host) {
         issued[1].version = version;
 }
 
+/* A generation ends: what its detector has said in it, and gossip not heard yet, counts. */
+static void generation_ended(struct watch *watch, uint32_t host) {
+    struct host_facts *facts = &watch->hosts[host];
+    if (watch->sim == NULL || !facts->is_up || facts->issued_count < 2)
+        return;
+    uint32_t version = detector_version(sim_detector(watch->sim, host)->detector);
+    if (version > facts->issued[1].version)
+        facts->issued[1].version = version;
+}
+
 static void on_change(struct watch *watch, void *state, const struct sight *sight) {
     (void)state;
+    if (sight->subject == sight->host && sight->change->generation_changed)
+        generation_ended(watch, sight->host);
     if (sight->subject == SIM_NOBODY || sight->subject == sight->host ||
         sight->change->is_forgotten)
         return;

@@ -178,7 +178,17 @@ static uint64_t count_differences(const struct watch *watch) {
 uint64_t agreement_bound_ns(const struct watch *watch) {
     double size = watch->up_count < 2 ? 2 : (double)watch->up_count;
     uint64_t periods = PERIODS_BASE + (uint64_t)(PERIODS_PER_LOG * ceil(log2(size)));
-    return periods * watch->period_ns + watch->settle_ns + watch->suspicion_max_ns;
+    /* Each lets go of its dead at its own time. */
+    uint64_t removal_ns = sim_settings(watch->sim)->config.ring_removal_delay_ms * NS_PER_MS;
+    return periods * watch->period_ns + watch->settle_ns + watch->suspicion_max_ns + removal_ns;
+}
+
+/* A path of little capacity lets go of the SYNCs of many seconds at once when it is healed. */
+static bool was_any_path_narrow(const struct watch *watch) {
+    for (uint32_t host = 0; host < watch->hosts_count; host++)
+        if (watch->hosts[host].fault_ns[SIM_CAPACITY] != 0)
+            return true;
+    return false;
 }
 
 static void judge_exchange(struct watch *watch, struct agreement *own) {
@@ -186,7 +196,8 @@ static void judge_exchange(struct watch *watch, struct agreement *own) {
      * much differs: the real io lets no replay through. */
     bool had_joins = watch->last_join_ns + watch->settle_ns > own->calm_ns;
     if (own->had_boots || (watch->last_join_ns != 0 && had_joins) || own->is_exchange_reported ||
-        watch->network_ns[SIM_REPLAY] != 0 || sim_settings(watch->sim)->network.replay_ppm != 0)
+        was_any_path_narrow(watch) || watch->network_ns[SIM_REPLAY] != 0 ||
+        sim_settings(watch->sim)->network.replay_ppm != 0)
         return;
     uint64_t bucket = 1 + watch->up_count / SYNC_BUCKETS;
     uint64_t records = records_received(watch) - own->records_then;

@@ -28,8 +28,8 @@ struct issued {
 /* A boot that an action has ordered. */
 struct ordered_boot {
     uint64_t at_ns;
-    uint32_t through; /* the host it joins through; SIM_NOBODY: none */
-    bool moves;       /* to another address */
+    uint32_t through;    /* the host it joins through; SIM_NOBODY: none */
+    bool moves, forgets; /* to another address */
 };
 
 struct host_facts {
@@ -122,8 +122,8 @@ bool watch_is_heavy(const struct watch *watch);
 bool watch_reach_init(struct watch *watch);
 void watch_reach_deinit(struct watch *watch);
 void watch_acquaint(struct watch *watch, uint32_t host, uint32_t subject, bool is_known);
-/* A host begins anew; has_moved: where nobody can find it. */
-void watch_forget_all(struct watch *watch, uint32_t host, bool has_moved);
+/* A host begins anew; has_moved: where nobody can find it; has_forgotten: whom it knew. */
+void watch_begin_anew(struct watch *watch, uint32_t host, bool has_moved, bool has_forgotten);
 bool watch_can_meet(struct watch *watch, uint32_t host, uint32_t other);
 bool watch_can_all_meet(struct watch *watch);
 

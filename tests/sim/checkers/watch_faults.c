@@ -88,10 +88,11 @@ static void heal(struct watch *watch, const struct sim_hosts *hosts) {
 static void note_order(struct watch *watch, const struct sim_action *action) {
     bool is_restart = action->kind == SIM_RESTART;
     bool is_host = action->amount >= 0 && action->amount < (int64_t)watch->hosts_count;
-    struct ordered_boot ordered = {.at_ns = watch->now_ns + (is_restart ? action->duration_ns : 0),
-                                   .through = is_host ? (uint32_t)action->amount : SIM_NOBODY,
-                                   .moves = is_restart &&
-                                            (action->flag & SIM_RESTART_OTHER_ADDRESS) != 0};
+    struct ordered_boot ordered = {
+        .at_ns = watch->now_ns + (is_restart ? action->duration_ns : 0),
+        .through = is_host ? (uint32_t)action->amount : SIM_NOBODY,
+        .moves = is_restart && (action->flag & SIM_RESTART_OTHER_ADDRESS) != 0,
+        .forgets = is_restart && (action->flag & SIM_RESTART_FORGETS) != 0};
     for (uint32_t i = 0; i < action->who.count; i++) {
         uint32_t host = action->who.first + i * (action->who.step == 0 ? 1 : action->who.step);
         if (host >= watch->hosts_count)
@@ -165,7 +166,7 @@ void watch_boot(struct watch *watch, uint32_t host, bool is_end) {
     }
     struct ordered_boot ordered = order_of(watch, facts);
     facts->through = ordered.through == host ? SIM_NOBODY : ordered.through;
-    watch_forget_all(watch, host, ordered.moves);
+    watch_begin_anew(watch, host, ordered.moves, ordered.forgets);
     if (facts->through != SIM_NOBODY)
         watch_acquaint(watch, host, facts->through, true);
     watch->up_count++;

@@ -2,11 +2,14 @@
  *
  * A scenario may start a host that joins through nobody, or through one that is down, at an address
  * where nobody ever met it: no protocol can unite it with the others. So hosts are united by
- * acquaintance: one that a host knows, or knew as a living member since its own boot, unless it
- * left; and the one that it joins through. Moving to another address ends what others know. */
+ * acquaintance: one that a host knows, or knew as a living member, unless it left; and the one that
+ * it joins through. A restart remembers, if the disk does and all of them have room in the 64
+ * addresses that are kept. Moving to another address ends what others know. */
 #include "tests/sim/checkers/watch.h"
 #include <stdlib.h>
 #include <string.h>
+
+enum { REMEMBERED_MAX = 32 /* hosts; some of the 64 may be addresses that they have left */ };
 
 static uint64_t *row_of(const struct watch *watch, uint32_t host) {
     return &watch->acquainted[(size_t)host * watch->words];
@@ -35,8 +38,9 @@ void watch_acquaint(struct watch *watch, uint32_t host, uint32_t subject, bool i
         row_of(watch, host)[subject / 64] &= ~bit;
 }
 
-void watch_forget_all(struct watch *watch, uint32_t host, bool has_moved) {
-    memset(row_of(watch, host), 0, watch->words * sizeof(uint64_t));
+void watch_begin_anew(struct watch *watch, uint32_t host, bool has_moved, bool has_forgotten) {
+    if (has_forgotten || watch->hosts_count > REMEMBERED_MAX)
+        memset(row_of(watch, host), 0, watch->words * sizeof(uint64_t));
     for (uint32_t other = 0; other < watch->hosts_count && has_moved; other++)
         watch_acquaint(watch, other, host, false);
 }

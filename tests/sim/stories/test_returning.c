@@ -147,3 +147,24 @@ Test(returning, who_was_buried_alive_refutes_and_is_back_at_a_higher_version) {
     cr_assert_gt(sim_look(stage.sim, 0, 3)->version, version);
     cr_assert_eq(stage_end(&stage), 0);
 }
+
+/* Halves of seventy, too many for all to have room among the addresses that are kept: whoever is
+ * not here has a place of his own there. Nobody is left in the end who ever met the others. */
+Test(returning, two_halves_meet_again_though_each_of_them_has_restarted_meanwhile, .timeout = 120) {
+    enum { HALF = 70 };
+    stage_init(&stage, 2 * HALF, 1);
+    stage.settings.config.dead_shown_s = 10;
+    stage.settings.builds_views = false;
+    cr_assert(stage_form(&stage));
+    stage_split(&stage, HALF, 600 * STAGE_SECOND);
+    stage_run(&stage, 120 * STAGE_SECOND);
+    for (uint32_t i = 0; i < HALF; i++) {
+        stage_restart(&stage, i, 200 * STAGE_MS, (i + 1) % HALF, 0);
+        stage_restart(&stage, HALF + i, 200 * STAGE_MS, HALF + (i + 1) % HALF, 0);
+        stage_run(&stage, 2 * STAGE_SECOND);
+    }
+    cr_assert_eq(stage_status(&stage, 0, HALF), -1);
+    stage_run(&stage, 340 * STAGE_SECOND);
+    cr_assert(stage_run_until(&stage, 120 * STAGE_SECOND, are_all_back));
+    cr_assert_eq(stage_end(&stage), 0);
+}

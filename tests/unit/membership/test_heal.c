@@ -284,3 +284,38 @@ Test(heal, seeds_that_were_resolved_again_replace_the_old_ones) {
     cr_assert_eq(membership_join_state(membership), JOIN_DONE);
     cluster_destroy(cluster);
 }
+
+Test(heal, who_is_not_here_has_room_among_the_addresses_that_are_kept) {
+    struct henge_address known[64];
+    struct cluster *cluster = cluster_create(63);
+    cluster_form(cluster, 110);
+    cluster->probes = true;
+    for (uint32_t i = 100; i < 110; i++)
+        cluster_kill(cluster, i);
+    struct membership *membership = cluster->nodes[0].membership;
+    for (uint32_t i = 100; i < 110; i++)
+        membership_probe_failed(membership, cluster_slot(cluster, 0, i),
+                                cluster_look(cluster, 0, i)->generation, 0, cluster->now_ns);
+    cluster_run(cluster, 60 * NS_PER_S);
+    cr_assert_eq(membership_former_addresses(membership, known, 64), 64);
+    uint32_t kept = 0;
+    for (uint32_t i = 100; i < 110; i++)
+        for (uint32_t j = 0; j < 64; j++)
+            kept += memcmp(&known[j], &cluster->nodes[i].address, sizeof known[j]) == 0;
+    cr_assert_eq(kept, 10);
+    cluster_destroy(cluster);
+}
+
+/* They would push out the others. */
+Test(heal, who_has_left_is_no_former_peer) {
+    struct cluster *cluster = cluster_create(64);
+    cluster->settings.tombstone_ns = 30 * NS_PER_S;
+    cluster->settings.dead_shown_ns = 5 * NS_PER_S;
+    cluster_form(cluster, 6);
+    membership_leave(cluster->nodes[5].membership, cluster->now_ns, cluster->now_ns + 5 * NS_PER_S);
+    cluster->nodes[5].is_dirty = true;
+    cluster_run(cluster, 60 * NS_PER_S);
+    cr_assert_eq(cluster->nodes[0].membership->tombstones.count, 0);
+    cr_assert_eq(cluster->nodes[0].membership->contact.former_count, 0);
+    cluster_destroy(cluster);
+}
