@@ -63,6 +63,13 @@ static bool has_any(const struct gossip *gossip, struct stage stage) {
            has_class(gossip, stage, GOSSIP_PAYLOAD);
 }
 
+/* What an otherwise empty packet has room for. */
+static size_t largest_update(const struct membership *membership) {
+    size_t room = membership->settings.payload_bytes_max;
+    room = room > MESSAGE_BYTES_MAX ? MESSAGE_BYTES_MAX : room;
+    return room - MESSAGE_HEAD_BYTES - 2;
+}
+
 /* Takes what fits before `end`. An entry that this turn has taken already is passed over. */
 static void batch_collect(struct membership *membership, struct batch *batch,
                           struct bytes_writer *writer, uint32_t first, size_t reserved) {
@@ -74,6 +81,8 @@ static void batch_collect(struct membership *membership, struct batch *batch,
         if (bytes_room(writer) < UPDATE_BYTES_MIN + reserved)
             return;
         struct update update = gossip_entry_update(membership, id);
+        if (wire_update_bytes(&update) > largest_update(membership))
+            update.encoded = NULL; /* of a member with larger datagrams: its record goes by SYNC */
         if (wire_update_bytes(&update) + reserved > bytes_room(writer))
             continue; /* a smaller one may still fit */
         wire_update_put(writer, &update);

@@ -127,6 +127,7 @@ void join_pull_over(struct membership *membership, bool is_whole) {
         return;
     }
     seeds_note(join, &join->pulled_from, SEED_STREAM_FAILED);
+    join->avoided = join->pulled_from;
     /* Another seed may do better; soon, but not all at one moment. */
     uint64_t wait_ns = JOIN_PULL_RETRY_NS;
     wait_ns += random_below(&membership->random, 3 * JOIN_PULL_RETRY_NS);
@@ -187,7 +188,7 @@ static void send_reply(struct membership *membership, const struct delivery *del
         struct parts all = parts_of_buckets(BUCKETS_ALL);
         snapshot_start(&snapshot, membership, &all, 0);
         reply->count = snapshot_put(&snapshot, &writer);
-        reply->is_complete = !snapshot.has_next;
+        reply->is_complete = !snapshot.has_next && !snapshot.has_skipped;
         if (!reply->is_complete) {
             /* Not even worth a part: the whole comes by stream, only the responder itself here. */
             writer.at = records;
@@ -313,8 +314,14 @@ static void take_snapshot(struct membership *membership, struct delivery *delive
     struct join *join = &membership->join;
     if (join->state != JOIN_UNDER_WAY)
         return; /* a further seed: its members are known now, sync does the rest */
+    const struct henge_address *source = &delivery->source->address;
+    bool is_avoided = memcmp(&join->avoided, source, sizeof *source) == 0;
+    if (is_avoided)
+        join->avoided.family = 0; /* once: it may be the only one that is left */
     if (reply->is_complete)
         join_done(membership);
+    else if (is_avoided && seeds_has_another_answered(join, source))
+        return;
     else if (pull_by_stream(membership, PULL_FOR_JOIN, &delivery->source->address,
                             delivery->head.source_generation, BUCKETS_ALL, delivery->outbox))
         join->pulled_from = delivery->source->address;
@@ -338,9 +345,9 @@ void join_reply_receive(struct membership *membership, struct delivery *delivery
         return;
     }
     if (reply.verdict != JOIN_ACCEPTED) {
-        if (join->state == JOIN_UNDER_WAY) {
-            join->state = JOIN_REFUSED;
+        if (join->state == JOIN_UNDER_WAY) { /* one may be full, or be of another cluster */
             join->reason = reason_of(reply.verdict);
+            join->state = seeds_have_all_refused(join) ? JOIN_REFUSED : JOIN_UNDER_WAY;
         }
         return;
     }

@@ -141,6 +141,8 @@ static bool answer_by_datagram(struct membership *membership, const struct deliv
         bytes[count] = snapshot_message(&snapshot, messages[count], room, request_id, count);
         count++;
     } while (snapshot.has_next);
+    if (snapshot.has_skipped)
+        return false;
     for (uint16_t i = 0; i < count; i++)
         if (token_bucket_take(&membership->replies, membership->now_ns))
             send_message(delivery->outbox, address, delivery->head.source_generation, messages[i],

@@ -33,6 +33,24 @@ void seeds_note(struct join *join, const struct henge_address *address, enum see
         *noted = (uint8_t)outcome;
 }
 
+bool seeds_have_all_refused(const struct join *join) {
+    for (uint32_t i = 0; i < join->seeds_count; i++)
+        if (join->outcomes[i] != SEED_REFUSED_RING && join->outcomes[i] != SEED_REFUSED_FULL &&
+            join->outcomes[i] != SEED_REFUSED)
+            return false;
+    return true;
+}
+
+bool seeds_has_another_answered(const struct join *join, const struct henge_address *than) {
+    for (uint32_t i = 0; i < join->seeds_count; i++)
+        if (join->outcomes[i] == SEED_ANSWERED && !is_same(&join->seeds[i], than))
+            return true;
+    for (uint32_t i = 0; i < join->hints.count; i++)
+        if (join->hints.outcomes[i] == SEED_ANSWERED && !is_same(&join->hints.addresses[i], than))
+            return true;
+    return false;
+}
+
 void seeds_forget_outcomes(struct join *join) {
     memset(join->outcomes, SEED_SILENT, sizeof join->outcomes);
     join->hints.count = 0;

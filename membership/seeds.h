@@ -34,6 +34,9 @@ struct join;
 bool seeds_hint(struct join *join, const struct henge_address *address);
 /* Of a seed or hint; others are not looked at. */
 void seeds_note(struct join *join, const struct henge_address *address, enum seed_outcome outcome);
+bool seeds_have_all_refused(const struct join *join);
+/* Has somebody else taken us in? */
+bool seeds_has_another_answered(const struct join *join, const struct henge_address *than);
 void seeds_forget_outcomes(struct join *join);
 /* "127.0.0.1:7001: no answer; 127.0.0.1:7002: busy". Returns the bytes written, without the NUL. */
 size_t seeds_report(const struct join *join, char *text, size_t room);

@@ -53,7 +53,8 @@ uint16_t snapshot_put(struct snapshot *snapshot, struct bytes_writer *writer) {
         if (bytes > bytes_room(writer)) {
             if (count > 0)
                 break;
-            advance(snapshot); /* larger than a whole message */
+            snapshot->has_skipped = true; /* larger than a whole message */
+            advance(snapshot);
             continue;
         }
         wire_update_put(writer, &snapshot->next);

@@ -17,13 +17,14 @@ struct snapshot {
     uint64_t changed_after; /* only members changed after this number of table.changes */
     uint32_t slot, stone;   /* where the walk stands */
     bool has_next;
+    bool has_skipped; /* one that fits into no message of this size: it takes a stream */
     struct update next;
 };
 
 void snapshot_start(struct snapshot *snapshot, const struct membership *membership,
                     const struct parts *parts, uint64_t changed_after);
 /* Puts as many updates as there is room for; returns how many. All are out when !has_next. One that
- * fits into no message is passed over. */
+ * fits into no message is passed over, and has_skipped says so. */
 uint16_t snapshot_put(struct snapshot *snapshot, struct bytes_writer *writer);
 /* One RECORDS message with head and flags; returns its bytes. LAST is set when nothing is left. */
 size_t snapshot_message(struct snapshot *snapshot, uint8_t *message, size_t room,

@@ -80,11 +80,12 @@ struct henge_config {
     uint32_t threads;                    /* threads: 1, 2 or 3 (3) */
     char affinity[HENGE_AFFINITY_BYTES]; /* affinity: auto | none | "0,1,2" io,gossip,detector */
     uint32_t nodes_max;                  /* nodes_max: nodes in this runtime, 1..4096 (16) */
-    uint32_t members_max;                /* members_max: 2..65534 (8192) */
-    uint32_t readers_max;                /* readers_max: 1..1024 (64) */
-    uint32_t receive_buffers;            /* receive_buffers: power of two, 64..32768 (1024) */
-    uint32_t live_views_max;             /* live_views_max: views alive at once, 2..64 (8) */
-    uint64_t random_seed;                /* random_seed: 0 = from the operating system */
+    uint32_t members_max; /* members_max: 2..65534 (8192); equal on all nodes and never reached, for
+                             a full table refuses members that others hold */
+    uint32_t readers_max; /* readers_max: 1..1024 (64) */
+    uint32_t receive_buffers; /* receive_buffers: power of two, 64..32768 (1024) */
+    uint32_t live_views_max;  /* live_views_max: views alive at once, 2..64 (8) */
+    uint64_t random_seed;     /* random_seed: 0 = from the operating system */
 
     /* The protocol. Defaults by preset. */
     enum henge_profile profile;     /* profile: henge | lifeguard | classic (henge) */

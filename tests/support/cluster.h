@@ -37,6 +37,7 @@ struct cluster_node {
     uint32_t side;    /* packets pass between nodes of one side only */
     bool has_yielded; /* another one bears its name: it has fallen silent */
     struct henge_address winner;
+    bool has_no_streams;  /* connections to it fail at once */
     bool accused_refused; /* on_accused answers "no room" */
     /* The detector's essence. */
     uint64_t generation;

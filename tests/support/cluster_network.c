@@ -169,12 +169,13 @@ static bool outbox_request(void *context, const struct packet_target *target, co
     node->streams++;
     cluster->streams[id] = (struct cluster_stream){
         .client = node->number, .server = to, .request_token = request_token, .is_open = true};
-    uint64_t done_ns = cluster->now_ns + CONNECT_TIMEOUT_NS;
-    if (is_reachable(cluster, node->number, to))
+    bool fails = to < CLUSTER_NODES_MAX && cluster->nodes[to].has_no_streams;
+    bool answers = is_reachable(cluster, node->number, to) && !fails;
+    uint64_t done_ns = cluster->now_ns + (fails ? 2 * NS_PER_MS : CONNECT_TIMEOUT_NS);
+    if (answers)
         done_ns = push_script(cluster, node->number, to, id + 1, target->generation, script,
                               script_bytes);
     push_done(cluster, node->number, script_token, done_ns);
-    bool answers = is_reachable(cluster, node->number, to);
     push(cluster,
          (struct cluster_event){.time_ns = answers ? cluster->now_ns + IDLE_TIMEOUT_NS : done_ns,
                                 .kind = EVENT_STREAM_TIMEOUT,

@@ -101,3 +101,31 @@ Test(repair, a_pull_is_read_as_it_was_written) {
         cr_assert_not(wire_pull_get(&cut, &again));
     }
 }
+
+/* Datagrams need not be equally large everywhere: what has no room in one goes by stream, and
+ * nothing is tried for ever. */
+Test(repair, a_record_larger_than_ones_own_datagrams_is_handed_on_all_the_same) {
+    static char value[900];
+    memset(value, 'x', sizeof value);
+    struct cluster *cluster = cluster_create(805);
+    cluster_form(cluster, 3);
+    cluster->probes = true;
+    cluster_run(cluster, 60 * NS_PER_S);
+    cluster->nodes[1].membership->settings.payload_bytes_max = 576 - 52;
+    struct membership *owner = cluster->nodes[0].membership;
+    struct record_fields fields;
+    record_fields_of(membership_member(owner, 0)->record, &fields);
+    fields.metadata_count = 1;
+    fields.metadata[0] = (struct record_pair){"k", value, 1, sizeof value};
+    cluster->nodes[2].side = 1;
+    cr_assert_eq(membership_set_payload(owner, &fields, cluster->now_ns), HENGE_OK);
+    cluster->nodes[0].is_dirty = true;
+    cluster_run(cluster, 30 * NS_PER_S); /* what there is to say of node 2 has been said too */
+    cr_assert_eq(cluster_look(cluster, 1, 0)->record->payload_version, 1);
+    cr_assert_eq(cluster->nodes[1].membership->gossip.queued, 0);
+    cluster->nodes[0].side = 2; /* it can be had from node 1 only */
+    cluster->nodes[1].side = 1;
+    cluster_run(cluster, 60 * NS_PER_S);
+    cr_assert_eq(cluster_look(cluster, 2, 0)->record->payload_version, 1);
+    cluster_destroy(cluster);
+}

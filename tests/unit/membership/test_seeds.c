@@ -96,3 +96,50 @@ Test(seeds, a_failed_fetch_is_tried_again_soon_but_not_at_once) {
                  "the busy seed named others");
     cluster_destroy(cluster);
 }
+
+static void join_three(struct cluster *cluster, uint32_t number) {
+    struct henge_address seeds[] = {cluster_address(0), cluster_address(1), cluster_address(2)};
+    cluster_start(cluster, number, 0, 5000000);
+    membership_join(cluster->nodes[number].membership, seeds, 3, cluster->now_ns);
+    cluster->nodes[number].is_dirty = true;
+}
+
+Test(seeds, one_whose_streams_fail_is_passed_over_for_one_that_answered_too) {
+    struct cluster *cluster = cluster_create(805);
+    cluster_form(cluster, 40);
+    cluster->jitter_ns = 0; /* it always answers first */
+    cluster->nodes[0].has_no_streams = true;
+    join_three(cluster, 50);
+    cr_assert(cluster_run_until(cluster, 2 * NS_PER_S, cluster_all_joined));
+    cr_assert_leq(cluster->nodes[50].streams, 4);
+    cluster_destroy(cluster);
+}
+
+static bool only_the_first_seed(struct cluster *cluster, uint32_t from, uint32_t to,
+                                uint8_t *message, size_t bytes) {
+    (void)cluster;
+    (void)message;
+    (void)bytes;
+    return (from != 1 && from != 2) || to != 50;
+}
+
+Test(seeds, one_that_refuses_does_not_end_the_join_while_others_may_accept) {
+    struct cluster *cluster = cluster_create(806);
+    cluster_form(cluster, 5);
+    struct table *table = &cluster->nodes[0].membership->table;
+    const uint32_t capacity = table->capacity;
+    table->max = table->capacity = table->count; /* full */
+    cluster->filter = only_the_first_seed;
+    join_three(cluster, 50);
+    struct membership *joiner = cluster->nodes[50].membership;
+    cluster_run(cluster, 3 * NS_PER_S);
+    cr_assert_eq(membership_join_state(joiner), JOIN_UNDER_WAY);
+    char text[256];
+    (void)membership_join_report(joiner, text, sizeof text);
+    cr_assert_not_null(strstr(text, "127.1.0.0:7000: refused, no room"), "%s", text);
+    cluster->filter = NULL;
+    table->capacity = capacity; /* as its memory is counted */
+    cluster_run(cluster, 2 * NS_PER_S);
+    cr_assert_eq(membership_join_state(joiner), JOIN_DONE);
+    cluster_destroy(cluster);
+}
