@@ -20,6 +20,13 @@ expect 2 'No such file' "$sim" --nodes 3 --duration 1 --timeline "$scratch/no/su
 printf 'nodes 4\nat 3 crash 9\n' >"$scratch/wrong.sim"
 expect 2 "$scratch/wrong.sim:2: hosts are 0..3" "$sim" --scenario "$scratch/wrong.sim"
 
+# A report that cannot be written is no success; a swarm of one node has nobody to be cut from.
+for what in --json --actions --list '--seeds 3'; do
+    # shellcheck disable=SC2016,SC2086
+    expect 2 '' bash -c '"$0" --nodes 3 --duration 1 $1 >/dev/full' "$sim" "$what"
+done
+expect 0 '20 seeds, 0 with violations' "$sim" --swarm --nodes 1 --seeds 20
+
 # --help has examples, --list names what is built in.
 expect 0 'Examples:' "$sim" --help
 expect 0 'ten-crashes ' "$sim" --list

@@ -157,7 +157,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case OPTION_LIST:
         list_scenarios();
-        exit(0);
+        exit(fflush(stdout) == 0 && !ferror(stdout) ? 0 : SIM_EXIT_USAGE);
     case ARGP_KEY_ARG:
         argp_error(state, "what is \"%s\"?", argument);
         return EINVAL;
@@ -183,5 +183,10 @@ int main(int argc, char **argv) {
     if (error != 0) {
         return SIM_EXIT_USAGE;
     }
-    return order_carry_out(&order);
+    int code = order_carry_out(&order);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "henge sim: cannot write the output: %s\n", strerror(errno));
+        return SIM_EXIT_USAGE;
+    }
+    return code;
 }

@@ -252,6 +252,7 @@ void measures_mark(struct measures *measures) {
 }
 
 void measures_second(struct measures *measures) {
+    measures->seconds += measures->is_marked;
     for (uint32_t i = 0; i < measures->count; i++) {
         struct host_watch *watch = &measures->hosts[i];
         const struct sim_traffic *traffic = sim_traffic(measures->sim, i);
@@ -259,6 +260,7 @@ void measures_second(struct measures *measures) {
         if (measures->is_marked && bytes - watch->bytes_second > measures->bytes_max) {
             measures->bytes_max = bytes - watch->bytes_second;
         }
+        measures->host_seconds += measures->is_marked && sim_is_up(measures->sim, i);
         watch->bytes_second = bytes;
     }
 }

@@ -40,8 +40,10 @@ struct figures {
     /* A metadata change: until one more node holds the new payload. */
     struct spread dissemination;
     uint64_t updates;
-    uint64_t undelivered;  /* pairs of update and live node, by the next one of the same host */
-    uint64_t update_bytes; /* datagrams of gossip, the idle part before the first taken off */
+    uint64_t undelivered; /* pairs of update and live node, by the next one of the same host */
+    /* Datagrams of gossip, the idle part before the first taken off; UINT64_MAX: none, or nothing
+     * is left. */
+    uint64_t update_bytes;
     /* Published by one node, since the mark or its boot: that never was in the fault set; that was.
      */
     uint64_t ring_versions_max, ring_versions_max_faulty;

@@ -15,8 +15,9 @@ static struct spread spread_of(struct samples *samples) {
         return (struct spread){UINT64_MAX, UINT64_MAX, UINT64_MAX, 0};
     }
     qsort(samples->values, count, sizeof(*samples->values), by_value);
+    /* Nearest rank. */
     return (struct spread){samples->values[(count - 1) / 2],
-                           samples->values[(count - 1) * 99 / 100], samples->values[count - 1],
+                           samples->values[(count * 99 + 99) / 100 - 1], samples->values[count - 1],
                            count};
 }
 
@@ -67,9 +68,14 @@ static void get_traffic(const struct measures *measures, struct figures *out) {
     if (up > 0) {
         out->bytes_per_member = out->memory_bytes / up / up;
     }
-    if (up > 0 && elapsed_ms > 0) {
-        out->packets_per_node_s_milli = packets * 1000000 / up / elapsed_ms;
-        out->bytes_per_node_s_mean = bytes * 1000 / up / elapsed_ms;
+    /* Per second that a host was up, not by those who are left. */
+    double up_mean = measures->seconds > 0
+                         ? (double)measures->host_seconds / (double)measures->seconds
+                         : (double)up;
+    if (up_mean > 0 && elapsed_ms > 0) {
+        double node_s = up_mean * (double)elapsed_ms / 1000;
+        out->packets_per_node_s_milli = (uint64_t)((double)packets * 1000 / node_s);
+        out->bytes_per_node_s_mean = (uint64_t)((double)bytes / node_s);
     }
     out->bytes_per_node_s_max = measures->bytes_max;
 }
@@ -80,7 +86,7 @@ static uint64_t update_bytes(const struct measures *measures) {
     uint64_t after_ms = (sim_now_ns(measures->sim) - measures->first_update_ns) / NS_PER_MS;
     uint64_t idle_bytes = measures->idle_lane_bytes +
                           (idle_ms > 0 ? measures->idle_lane_bytes * after_ms / idle_ms : 0);
-    return bytes > idle_bytes ? (bytes - idle_bytes) / measures->updates : 0;
+    return bytes > idle_bytes ? (bytes - idle_bytes) / measures->updates : UINT64_MAX;
 }
 
 static bool is_owner(const struct member *member) {
@@ -139,7 +145,7 @@ void measures_get(struct measures *measures, struct figures *out) {
     out->outage = spread_of(&measures->outage);
     out->outage_first = spread_of(&measures->outage_first);
     out->dissemination = spread_of(&measures->spread);
-    out->update_bytes = measures->updates > 0 ? update_bytes(measures) : 0;
+    out->update_bytes = measures->updates > 0 ? update_bytes(measures) : UINT64_MAX;
     out->views_at_end = views_of_now(measures);
     out->faulty_owners = faulty_owners(measures);
     get_traffic(measures, out);

@@ -40,6 +40,7 @@ struct measures {
     struct samples detect, first, all, outage, outage_first, spread;
     uint64_t crashes, outages, updates, undelivered;
     uint64_t dead_seen_healthy, dead_seen_faulty, bytes_max;
+    uint64_t seconds, host_seconds; /* since the mark; of hosts that were up */
     struct distinct views;
 };
 

@@ -127,7 +127,9 @@ static void on_fatal(int number) {
     raise(number); /* SA_RESETHAND: the usual end */
 }
 
-static void prepare_last_words(uint64_t seed, const char *replay) {
+static void prepare_last_words(const struct order *order, uint64_t seed) {
+    char replay[ORDER_REPLAY_BYTES];
+    order_replay(order, seed, replay);
     static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE};
     struct sigaction action = {.sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
     snprintf(last_words, sizeof(last_words), "\nseed %" PRIu64 " FAILS: %s\n", seed, replay);
@@ -147,7 +149,6 @@ static int run_seed(const struct order *order, struct scenario *scenario,
                                   .on_progress = on_progress,
                                   .context = &progress};
     order_replay(order, scenario->settings.seed, replay);
-    prepare_last_words(scenario->settings.seed, replay);
     run_scenario(scenario, &options, result);
     progress_clear(&progress);
     if (!result->is_done || (order->timeline && !options.timeline)) {
@@ -187,6 +188,7 @@ static int run_seeds(const struct order *order, struct scenario *scenario,
     }
     for (uint64_t i = 0; i < order->seeds && worst != SIM_EXIT_USAGE; i++) {
         int code = SIM_EXIT_OK;
+        prepare_last_words(order, order->seed + i);
         if (!order_prepare(order, order->seed + i, scenario)) {
             code = fail("%s", scenario->reason);
         } else if (order->is_showing) {

@@ -52,7 +52,10 @@ static void set_counts(json_t *object, const struct run_result *result) {
     set(object, "undetected", figures->undetected);
     set(object, "updates", figures->updates);
     set(object, "undelivered", figures->undelivered);
-    set(object, "update_bytes", figures->update_bytes);
+    json_object_set_new(object, "update_bytes",
+                        figures->update_bytes == UINT64_MAX
+                            ? json_null()
+                            : json_integer((json_int_t)figures->update_bytes));
     set(object, "ring_versions_max", figures->ring_versions_max);
     set(object, "ring_versions_max_faulty", figures->ring_versions_max_faulty);
     set(object, "faulty_owners", figures->faulty_owners);
@@ -149,7 +152,9 @@ static void text_figures(const struct run_result *result, FILE *out) {
     row_spread(out, "outage held dead, first node", &figures->outage_first);
     row_spread(out, "update known, per node", &figures->dissemination);
     if (figures->updates > 0) {
-        row(out, "bytes per update", figures->update_bytes);
+        if (figures->update_bytes != UINT64_MAX) {
+            row(out, "bytes per update", figures->update_bytes);
+        }
         row(out, "never delivered (update, node)", figures->undelivered);
     }
     row(out, "ring versions, most at a well node", figures->ring_versions_max);

@@ -92,7 +92,7 @@ static bool is_moment(uint8_t kind) {
 static bool add_cut(struct scenario *scenario, struct sim_action *action) {
     uint32_t hosts = scenario->settings.hosts;
     action->other = draw_hosts(scenario);
-    if (chance(scenario, 50)) {
+    if (hosts > 1 && chance(scenario, 50)) {
         uint32_t border = (uint32_t)draw(scenario, 1, hosts - 1);
         action->who = (struct sim_hosts){0, border, 1};
         action->other = (struct sim_hosts){border, hosts - border, 1};

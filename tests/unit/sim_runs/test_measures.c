@@ -158,3 +158,10 @@ Test(measures, a_summary_knows_the_first_failure_and_the_median) {
     cr_expect(strstr(text, "        1000         1000         3000        2 ms"), "%s", text);
     summary_deinit(&summary);
 }
+
+Test(measures, who_crashed_near_the_end_counts_for_the_time_it_was_up) {
+    run("nodes 20\nduration 100\nat 10 mark\nat 98 crash 1..18\n");
+    cr_expect_leq(result.figures.bytes_per_node_s_mean, result.figures.bytes_per_node_s_max);
+    cr_expect_leq(result.figures.packets_per_node_s_milli, 4000);
+    cr_expect_eq(result.figures.update_bytes, UINT64_MAX, "there was no update");
+}
