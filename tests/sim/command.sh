@@ -16,8 +16,15 @@ expect 2 'No such file' "$sim" --scenario nowhere.sim
 expect 2 'draws its own scenario' "$sim" --swarm --scenario crash
 expect 2 'draws one run' "$sim" --seeds 2 --timeline -
 expect 2 'what is "more"' "$sim" more
+expect 2 'no such variable' "$sim" --scenario crash --var NOSUCH=4
+expect 2 'no such variable' "$sim" --var C=4
+expect 2 'too few for 10 nodes' "$sim" --nodes 10 --set members_max=5
+expect 2 'runs nothing' "$sim" --actions --timeline "$scratch/none.svg"
+expect 2 'standard output' "$sim" --json --timeline -
 expect 2 'No such file' "$sim" --nodes 3 --duration 1 --timeline "$scratch/no/such.svg"
 printf 'nodes 4\nat 3 crash 9\n' >"$scratch/wrong.sim"
+printf 'nodes 4\nat 3 pause 1 for 0\n' >"$scratch/ever.sim"
+expect 2 "$scratch/ever.sim:2: for 0" "$sim" --scenario "$scratch/ever.sim"
 expect 2 "$scratch/wrong.sim:2: hosts are 0..3" "$sim" --scenario "$scratch/wrong.sim"
 
 # A report that cannot be written is no success; a swarm of one node has nobody to be cut from.

@@ -174,6 +174,8 @@ int main(int argc, char **argv) {
         tried++;
         survivors += !is_killed(&bugs[i]);
     }
+    if (tried == 0)
+        fprintf(stderr, "mutants: none of that name\n");
     printf("%u mutants, %u survive; %u scenes are not clean\n", tried, survivors, dirty);
     return survivors > 0 || dirty > 0 || tried == 0;
 }

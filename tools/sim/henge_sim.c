@@ -168,6 +168,12 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         if (order->timeline && order->seeds > 1) {
             argp_error(state, "--timeline draws one run");
         }
+        if (order->timeline && order->is_showing) {
+            argp_error(state, "--actions runs nothing that --timeline could draw");
+        }
+        if (order->timeline && order->is_json && strcmp(order->timeline, "-") == 0) {
+            argp_error(state, "--json and --timeline - both want standard output");
+        }
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -92,7 +92,9 @@ static int report(const struct order *order, const struct report_head *head,
                   const struct run_result *result) {
     if (order->is_json) {
         json_t *object = report_json(head, result);
-        bool ok = object && json_dumpf(object, stdout, JSON_COMPACT) == 0 && putchar('\n') != EOF;
+        bool ok = object &&
+                  json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)) == 0 &&
+                  putchar('\n') != EOF;
         json_decref(object);
         fflush(stdout);
         if (!ok) {

@@ -73,6 +73,24 @@ static bool apply_pairs(struct scenario *scenario, const struct order *order, bo
     return true;
 }
 
+/* A misspelt --var would measure something else. */
+static bool check_variables(struct scenario *scenario) {
+    for (uint32_t i = 0; i < scenario->variables_count; i++) {
+        if (!scenario->variables[i].is_declared) {
+            return scenario_fail(scenario, "--var %s: the scenario has no such variable",
+                                 scenario->variables[i].name);
+        }
+    }
+    return true;
+}
+
+static bool check_members(struct scenario *scenario) {
+    const struct sim_settings *settings = &scenario->settings;
+    return settings->config.members_max >= settings->hosts ||
+           scenario_fail(scenario, "members_max %" PRIu32 " is too few for %" PRIu32 " nodes",
+                         settings->config.members_max, settings->hosts);
+}
+
 bool order_prepare(const struct order *order, uint64_t seed, struct scenario *scenario) {
     struct sim_settings settings;
     sim_settings_init(&settings, order->nodes > 0 ? order->nodes : NODES_USUAL, seed);
@@ -86,7 +104,8 @@ bool order_prepare(const struct order *order, uint64_t seed, struct scenario *sc
     } else if (ok && order->scenario) {
         ok = read_scenario(scenario, order);
     }
-    ok = ok && apply_pairs(scenario, order, false) && scenario_complete(scenario);
+    ok = ok && check_variables(scenario) && apply_pairs(scenario, order, false) &&
+         check_members(scenario) && scenario_complete(scenario);
     if (order->duration_ns > 0) {
         scenario->duration_ns = order->duration_ns;
     } else if (scenario->duration_ns == 0) {

@@ -58,6 +58,14 @@ static struct scenario_pair *variable_named(struct scenario *scenario, const cha
     return NULL;
 }
 
+bool scenario_declare_variable(struct scenario *scenario, const char *name, const char *value) {
+    bool ok = scenario_set_variable(scenario, name, value);
+    if (ok) {
+        variable_named(scenario, name, strlen(name))->is_declared = true;
+    }
+    return ok;
+}
+
 bool scenario_set_variable(struct scenario *scenario, const char *name, const char *value) {
     struct scenario_pair *pair = variable_named(scenario, name, strlen(name));
     if (pair) {

@@ -33,6 +33,7 @@ struct host_list {
 struct scenario_pair {
     char name[32];
     char value[64];
+    bool is_declared; /* by a line of the scenario, not only by the command */
 };
 
 /* What the command line has said. */
@@ -71,6 +72,8 @@ void scenario_deinit(struct scenario *scenario);
 struct random scenario_random(uint64_t seed);
 /* A value that the scenario's own `var` does not replace. False: too many, too long. */
 bool scenario_set_variable(struct scenario *scenario, const char *name, const char *value);
+/* A line `var NAME VALUE`. */
+bool scenario_declare_variable(struct scenario *scenario, const char *name, const char *value);
 /* Reads a whole text; false with scenario->reason. */
 bool scenario_read(struct scenario *scenario, const char *file, const char *text);
 /* An action more; false: too many, or no memory. */

@@ -173,7 +173,7 @@ bool scenario_setting(struct scenario *scenario, char **words, uint32_t count) {
         return set_config(scenario, words[1], words[2]);
     }
     if (strcmp(key, "var") == 0 && count == 3) {
-        return scenario_set_variable(scenario, words[1], words[2]);
+        return scenario_declare_variable(scenario, words[1], words[2]);
     }
     if (strcmp(key, "group") == 0) {
         return read_group(scenario, words, count);

@@ -144,6 +144,9 @@ static bool read_rest(struct scenario *scenario, struct line *line, char **words
             if (!scenario_time(scenario, words[at++], &line->action.duration_ns)) {
                 return false;
             }
+            if (line->action.duration_ns == 0 && !is_restart) {
+                return scenario_fail(scenario, "for 0: a fault without `for` has no end");
+            }
         } else if (strcmp(word, "through") == 0 && has_next && is_joining) {
             if (!read_through(scenario, line, words[at++])) {
                 return false;
