@@ -1,44 +1,59 @@
 /* core/base/epoch.c - see epoch.h.
  *
- * All reader records are one array, so that creating a reader is the claim of a slot. A slot is
- * registered with ck_epoch when it is first used and stays so: a record at rest (active == 0) never
- * delays a grace period, and reuse needs no second protocol beside our own slot state. The writer
- * polls through a record of its own, which is never active.
+ * The domain counts epochs; a reader in a section shows the one in which it began. The writer
+ * stamps what it retires with the present epoch and goes on to the next; a release is due when no
+ * reader shows that epoch or an older one.
  *
- * Only ck_epoch_call and ck_epoch_poll are used: barrier and synchronize spin. */
+ *     reader: shown = epoch;  (fence)  load the pointer ...            shown = 0
+ *     writer: unlink;  epoch++;  (fence)  scan what is shown;  release what all have left behind
+ *
+ * Either the scan sees the section, or the section sees the unlinking: that takes a full fence on
+ * both sides. Sections are many and retirements few, so where the kernel has
+ * membarrier(PRIVATE_EXPEDITED) the writer pays for both: it makes all running threads of the
+ * process pass a full barrier, and the readers' fence is one for the compiler only (the asymmetric
+ * fences of Dice, Huang and Yang, 2001; as liburcu's "memb" flavour has them). Elsewhere the
+ * readers have a fence of their own. One barrier serves all that was retired before it. */
 #include "core/base/epoch.h"
 #include "core/base/assert.h"
+#include "core/base/clock.h"
 #include "core/base/sanitizer.h"
-#include <ck_epoch.h>
+#include <linux/membarrier.h>
 #include <stdalign.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-enum slot_state { SLOT_NEW = 0, SLOT_FREE, SLOT_USED };
+enum { LINE_BYTES = 128, AT_REST = 0 /* shown outside sections; epochs begin with 1 */ };
+
+enum slot_state { SLOT_FREE = 0, SLOT_USED };
 
 struct epoch_reader {
-    struct ck_epoch_record record; /* owner: whoever holds the reader; the writer reads it */
-    _Atomic uint32_t state;        /* enum slot_state */
-    struct epoch_domain *domain;
+    alignas(LINE_BYTES) _Atomic uint64_t shown; /* by the owner; the writer reads it */
+    uint32_t depth;                             /* of nested sections */
+    bool is_fenced;                             /* no membarrier: begin has to */
+    const struct epoch_domain *domain;
+    _Atomic uint32_t state; /* enum slot_state */
 };
 
 struct epoch_domain {
-    struct ck_epoch epoch;
-    struct ck_epoch_record writer;
-    struct memory *memory;
+    _Atomic uint64_t epoch; /* by the writer; readers read it, so it has a line of its own */
+    alignas(LINE_BYTES) struct memory *memory;
     uint32_t readers_max;
+    uint32_t pending;
+    struct epoch_entry *oldest, *newest; /* retired, in order */
+    bool is_asymmetric;
+    bool is_barrier_due;            /* something was retired since the last one */
     _Atomic uint32_t readers_count; /* in use or being claimed, <= readers_max */
-    alignas(CK_MD_CACHELINE) struct epoch_reader readers[];
+    alignas(LINE_BYTES) struct epoch_reader readers[];
 };
-
-/* Of an entry's private words the first two are ck's, this one points to the domain. */
-enum { DOMAIN_WORD = 2 };
-
-_Static_assert(sizeof(struct ck_epoch_entry) <= DOMAIN_WORD * sizeof(void *),
-               "ck's words end before the domain's");
-_Static_assert(offsetof(struct epoch_entry, private_words) == 0, "entries are cast to ck's");
 
 static size_t domain_bytes(uint32_t readers_max) {
     return sizeof(struct epoch_domain) + (size_t)readers_max * sizeof(struct epoch_reader);
+}
+
+static bool membarrier(int command) {
+    return syscall(SYS_membarrier, command, 0, 0) == 0;
 }
 
 struct epoch_domain *epoch_domain_create(struct memory *memory, uint32_t readers_max) {
@@ -50,14 +65,23 @@ struct epoch_domain *epoch_domain_create(struct memory *memory, uint32_t readers
     memset(domain, 0, domain_bytes(readers_max));
     domain->memory = memory;
     domain->readers_max = readers_max;
+    domain->is_asymmetric = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+    atomic_init(&domain->epoch, 1);
     atomic_init(&domain->readers_count, 0);
-    ck_epoch_init(&domain->epoch);
-    ck_epoch_register(&domain->epoch, &domain->writer, NULL);
     for (uint32_t i = 0; i < readers_max; i++) {
-        atomic_init(&domain->readers[i].state, SLOT_NEW);
+        atomic_init(&domain->readers[i].shown, AT_REST);
+        atomic_init(&domain->readers[i].state, SLOT_FREE);
+        domain->readers[i].is_fenced = !domain->is_asymmetric;
         domain->readers[i].domain = domain;
     }
     return domain;
+}
+
+void epoch_domain_fence(struct epoch_domain *domain) {
+    domain->is_asymmetric = false;
+    for (uint32_t i = 0; i < domain->readers_max; i++) {
+        domain->readers[i].is_fenced = true;
+    }
 }
 
 /* Nobody is in a section, so one poll is a grace period for all; a release may retire more. */
@@ -66,37 +90,27 @@ void epoch_domain_destroy(struct epoch_domain *domain) {
         return;
     }
     for (uint32_t i = 0; i < domain->readers_max; i++) {
-        ASSERT(domain->readers[i].record.active == 0);
+        ASSERT(atomic_load_explicit(&domain->readers[i].shown, memory_order_relaxed) == AT_REST);
     }
-    while (domain->writer.n_pending > 0) {
+    while (domain->pending > 0) {
         epoch_poll(domain);
     }
     memory_release(domain->memory, domain, domain_bytes(domain->readers_max), HENGE_MEMORY_CORE);
 }
 
-/* Claims a slot in the wanted state. Acquire: partner of the release in epoch_reader_destroy, so
- * that the record is taken as its last owner left it. */
-static bool claim(struct epoch_reader *reader, uint32_t wanted) {
+/* Acquire: partner of the release in epoch_reader_destroy, so that the record is taken as its last
+ * owner left it. */
+static bool claim(struct epoch_reader *reader) {
+    uint32_t wanted = SLOT_FREE;
     return atomic_load_explicit(&reader->state, memory_order_relaxed) == wanted &&
            atomic_compare_exchange_strong_explicit(&reader->state, &wanted, SLOT_USED,
                                                    memory_order_acquire, memory_order_relaxed);
 }
 
-/* Used slots come before new ones, so that hardly more are registered, and polled, than were ever
- * in use at once. */
 static struct epoch_reader *claim_any(struct epoch_domain *domain) {
     for (uint32_t i = 0; i < domain->readers_max; i++) {
-        if (claim(&domain->readers[i], SLOT_FREE)) {
+        if (claim(&domain->readers[i])) {
             return &domain->readers[i];
-        }
-    }
-    for (uint32_t i = 0; i < domain->readers_max; i++) {
-        struct epoch_reader *reader = &domain->readers[i];
-        if (claim(reader, SLOT_NEW)) {
-            SANITIZER_QUIET_BEGIN();
-            ck_epoch_register(&domain->epoch, &reader->record, NULL);
-            SANITIZER_QUIET_END();
-            return reader;
         }
     }
     return NULL;
@@ -120,56 +134,97 @@ struct epoch_reader *epoch_reader_create(struct epoch_domain *domain) {
     return reader;
 }
 
-SANITIZER_BLIND static bool is_active(const struct epoch_reader *reader) {
-    return reader->record.active != 0;
-}
-
 void epoch_reader_destroy(struct epoch_reader *reader) {
     if (reader == NULL) {
         return;
     }
-    ASSERT(!is_active(reader));
-    struct epoch_domain *domain = reader->domain;
+    ASSERT(reader->depth == 0);
+    struct epoch_domain *domain = (struct epoch_domain *)(uintptr_t)reader->domain;
     atomic_store_explicit(&reader->state, SLOT_FREE, memory_order_release);
     atomic_fetch_sub_explicit(&domain->readers_count, 1, memory_order_release);
 }
 
-/* Caller: the reader's owner. Wait-free. Ordering: ck's full barrier between `active = 1` and every
- * later load; its partner is the fence in epoch_poll between the writer's unlinking store and its
- * scan of the records. So either the scan sees this section, or the section sees the unlinking. */
-SANITIZER_BLIND void epoch_begin(struct epoch_reader *reader) {
-    ck_epoch_begin(&reader->record, NULL);
+/* Caller: the reader's owner. Wait-free. The epoch is loaded with acquire: whoever shows an epoch
+ * sees what was unlinked before it began (partner: the release in next_epoch). It may be an old one
+ * by the time it is shown, which holds back more and never less. Shown with release: what the owner
+ * did in the section before is over for whoever reads this (partner: the acquire in the scan). */
+void epoch_begin(struct epoch_reader *reader) {
+    if (reader->depth++ > 0) {
+        return;
+    }
+    uint64_t epoch = atomic_load_explicit(&reader->domain->epoch, memory_order_acquire);
+    atomic_store_explicit(&reader->shown, epoch, memory_order_release);
+    if (reader->is_fenced) {
+        SANITIZER_FENCE();
+    } else {
+        atomic_signal_fence(memory_order_seq_cst);
+    }
 }
 
-/* Caller: the reader's owner. Wait-free. Ordering: ck's release fence keeps every load of the
- * section before `active = 0`; its partner is the load in the scan, before the first release. */
-SANITIZER_BLIND void epoch_end(struct epoch_reader *reader) {
-    ASSERT(reader->record.active != 0);
-    SANITIZER_RELEASE(&reader->domain->epoch);
-    ck_epoch_end(&reader->record, NULL);
-}
-
-/* What the readers did in their sections is over here: partner of the RELEASE in epoch_end. */
-static void run_release(struct ck_epoch_entry *entry) {
-    struct epoch_entry *ours = (struct epoch_entry *)(void *)entry;
-    struct epoch_domain *domain = ours->private_words[DOMAIN_WORD];
-    SANITIZER_ACQUIRE(&domain->epoch);
-    ours->release(ours);
+/* Caller: the reader's owner. Wait-free. Release: every load of the section is done before it is
+ * seen to have ended (partner: the acquire in the scan). */
+void epoch_end(struct epoch_reader *reader) {
+    ASSERT(reader->depth > 0);
+    if (--reader->depth == 0) {
+        atomic_store_explicit(&reader->shown, AT_REST, memory_order_release);
+    }
 }
 
 /* Caller: the writer. Wait-free. The entry is out of every place where a new section finds it. */
-SANITIZER_BLIND void epoch_retire(struct epoch_domain *domain, struct epoch_entry *entry,
-                                  void (*release)(struct epoch_entry *entry)) {
-    entry->release = release;
-    entry->private_words[DOMAIN_WORD] = domain;
-    ck_epoch_call(&domain->writer, (struct ck_epoch_entry *)(void *)entry->private_words,
-                  run_release);
+void epoch_retire(struct epoch_domain *domain, struct epoch_entry *entry,
+                  void (*release)(struct epoch_entry *entry)) {
+    uint64_t epoch = atomic_load_explicit(&domain->epoch, memory_order_relaxed);
+    *entry = (struct epoch_entry){.epoch = epoch, .release = release};
+    if (domain->newest != NULL) {
+        domain->newest->next = entry;
+    } else {
+        domain->oldest = entry;
+    }
+    domain->newest = entry;
+    domain->pending++;
+    domain->is_barrier_due = true;
+    /* Release: see epoch_begin. */
+    atomic_store_explicit(&domain->epoch, epoch + 1, memory_order_release);
+}
+
+/* The oldest epoch that any reader shows; TIME_NEVER when all are at rest. */
+static uint64_t oldest_shown(const struct epoch_domain *domain) {
+    uint64_t oldest = TIME_NEVER;
+    for (uint32_t i = 0; i < domain->readers_max; i++) {
+        uint64_t shown = atomic_load_explicit(&domain->readers[i].shown, memory_order_acquire);
+        oldest = shown != AT_REST && shown < oldest ? shown : oldest;
+    }
+    return oldest;
+}
+
+/* The writer's fence, for both sides where the readers have none. */
+static void barrier(struct epoch_domain *domain) {
+    if (!domain->is_barrier_due) {
+        return;
+    }
+    domain->is_barrier_due = false;
+    SANITIZER_FENCE();
+    if (domain->is_asymmetric) {
+        bool is_done = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+        ASSERT(is_done && "a process that has registered is not refused");
+    }
 }
 
 /* Caller: the writer. Bounded: one pass over the records and one call per due entry. */
-SANITIZER_BLIND uint32_t epoch_poll(struct epoch_domain *domain) {
-    if (domain->writer.n_pending > 0) {
-        ck_epoch_poll(&domain->writer);
+uint32_t epoch_poll(struct epoch_domain *domain) {
+    if (domain->pending == 0) {
+        return 0;
     }
-    return domain->writer.n_pending;
+    barrier(domain);
+    uint64_t oldest = oldest_shown(domain);
+    uint64_t last = atomic_load_explicit(&domain->epoch, memory_order_relaxed);
+    while (domain->oldest != NULL && domain->oldest->epoch < oldest &&
+           domain->oldest->epoch < last) { /* not what a release retires meanwhile */
+        struct epoch_entry *entry = domain->oldest;
+        domain->oldest = entry->next;
+        domain->newest = domain->oldest != NULL ? domain->newest : NULL;
+        domain->pending--;
+        entry->release(entry);
+    }
+    return domain->pending;
 }

@@ -1,7 +1,7 @@
 /* core/base/sanitizer.h - telling ThreadSanitizer about orderings that it cannot see.
  *
  * TSan does not look into ck's inline assembly nor into libck, and ignores stand-alone fences. So
- * queue.c and epoch.c hide what ck does (SANITIZER_BLIND, SANITIZER_QUIET_*) and state the ordering
+ * queue.c hides what ck does (SANITIZER_BLIND, SANITIZER_QUIET_*) and state the ordering
  * that their headers promise instead: a RELEASE and an ACQUIRE of the same address. What users do
  * around them is then checked in full. Without TSan all of these are nothing. */
 #ifndef CORE_BASE_SANITIZER_H
@@ -24,6 +24,8 @@ void AnnotateIgnoreWritesEnd(const char *file, int line);
 #define SANITIZER_BLIND __attribute__((noinline, no_sanitize("thread")))
 #define SANITIZER_RELEASE(address) __tsan_release((void *)(uintptr_t)(address))
 #define SANITIZER_ACQUIRE(address) __tsan_acquire((void *)(uintptr_t)(address))
+/* A full fence; gcc refuses atomic_thread_fence here, and what it orders TSan does not look at. */
+#define SANITIZER_FENCE() __asm__ volatile("lock; addl $0, 0(%%rsp)" ::: "memory", "cc")
 /* Intercepted calls (memcpy) are seen even in a blind function. */
 #define SANITIZER_QUIET_BEGIN()                                                                    \
     (AnnotateIgnoreReadsBegin(__FILE__, __LINE__), AnnotateIgnoreWritesBegin(__FILE__, __LINE__))
@@ -33,6 +35,7 @@ void AnnotateIgnoreWritesEnd(const char *file, int line);
 #define SANITIZER_BLIND
 #define SANITIZER_RELEASE(address) ((void)(address))
 #define SANITIZER_ACQUIRE(address) ((void)(address))
+#define SANITIZER_FENCE() atomic_thread_fence(memory_order_seq_cst)
 #define SANITIZER_QUIET_BEGIN() ((void)0)
 #define SANITIZER_QUIET_END() ((void)0)
 #endif

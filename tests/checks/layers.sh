@@ -31,7 +31,7 @@ refused include/henge/planted.h '#include <sys/socket.h>' "a public header inclu
 refused include/henge/planted.h '#include "core/base/bytes.h"' "public must not include base"
 refused core/runtime/planted.c '#include <liburing.h>' "<liburing.h> may be named only in"
 refused io/planted.c '#include <ck_ring.h>' "<ck_ring.h> may be named only in"
-refused core/base/pool.c '#include <ck_epoch.h>' "<ck_epoch.h> may be named only in"
+refused core/base/pool.c '#include <linux/membarrier.h>' "<linux/membarrier.h> may be named only in"
 refused ring/planted.c '#include <xxhash.h>' "<xxhash.h> may be named only in"
 refused io/planted.c '#include <sodium.h>' "<sodium.h> may be named only in"
 refused tools/planted.c '#include <jemalloc/jemalloc.h>' "<jemalloc/jemalloc.h> may be named only in"

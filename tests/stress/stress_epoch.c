@@ -2,6 +2,7 @@
  * readers come and go. A released object is poisoned and soon used again, so a release that comes
  * too early shows in the contents a reader sees, without any sanitizer.
  *
+ * With --fenced readers have a fence of their own, as where the kernel has no membarrier.
  * With --plant-early-free the writer releases at once instead of retiring: the program must then
  * report reads of released objects (a test of this test). Exit 0 = passed, 1 = failed. */
 #include "core/base/clock.h"
@@ -147,13 +148,17 @@ static uint64_t run_writer(bool plant_early_free) {
 
 int main(int argc, char **argv) {
     bool plant = argc == 2 && strcmp(argv[1], "--plant-early-free") == 0;
-    if (argc > 1 && !plant) {
-        fprintf(stderr, "usage: stress_epoch [--plant-early-free]\n");
+    bool is_fenced = argc == 2 && strcmp(argv[1], "--fenced") == 0;
+    if (argc > 1 && !plant && !is_fenced) {
+        fprintf(stderr, "usage: stress_epoch [--plant-early-free | --fenced]\n");
         return 2;
     }
     struct memory memory;
     memory_init(&memory, NULL);
     domain = epoch_domain_create(&memory, READERS_MAX);
+    if (is_fenced) {
+        epoch_domain_fence(domain);
+    }
     prepare();
     pthread_t threads[READERS];
     struct reader_result results[READERS] = {0};

@@ -25,7 +25,7 @@ static struct epoch_domain *domain_of(struct memory *memory, uint32_t readers_ma
     return domain;
 }
 
-/* A few turns are enough for any grace period of ck_epoch. */
+/* More turns than any grace period takes. */
 static uint32_t poll_often(struct epoch_domain *domain) {
     uint32_t pending = 0;
     for (int i = 0; i < 8; i++) {
@@ -75,6 +75,46 @@ Test(epoch, an_open_section_holds_what_was_retired_during_it) {
     cr_assert_eq(released, 20);
     epoch_reader_destroy(holder);
     epoch_reader_destroy(passer);
+    epoch_domain_destroy(domain);
+}
+
+/* What a release retires is not of the same grace period. */
+static struct object follower;
+static struct epoch_domain *follower_domain;
+
+static void retire_another(struct epoch_entry *entry) {
+    struct object *object = (struct object *)(void *)entry;
+    ++*object->released;
+    retire(follower_domain, &follower, object->released);
+}
+
+Test(epoch, a_release_may_retire_more) {
+    struct memory memory;
+    struct object object;
+    int released = 0;
+    follower_domain = domain_of(&memory, 1);
+    object.released = &released;
+    epoch_retire(follower_domain, &object.entry, retire_another);
+    cr_assert_eq(epoch_poll(follower_domain), 1);
+    cr_assert_eq(released, 1);
+    cr_assert_eq(epoch_poll(follower_domain), 0);
+    cr_assert_eq(released, 2);
+    epoch_domain_destroy(follower_domain);
+}
+
+Test(epoch, works_without_membarrier_too) {
+    struct memory memory;
+    struct epoch_domain *domain = domain_of(&memory, 2);
+    epoch_domain_fence(domain);
+    struct epoch_reader *reader = epoch_reader_create(domain);
+    struct object object;
+    int released = 0;
+    epoch_begin(reader);
+    retire(domain, &object, &released);
+    cr_assert_eq(poll_often(domain), 1);
+    epoch_end(reader);
+    cr_assert_eq(poll_often(domain), 0);
+    cr_assert_eq(released, 1);
     epoch_domain_destroy(domain);
 }
 
