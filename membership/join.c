@@ -74,6 +74,29 @@ static void join_through_found(struct membership *membership, struct outbox *out
         send_join(membership, &membership->table.members[slot].record->address, outbox);
 }
 
+static bool ask_unless_failed(struct membership *membership, const struct henge_address *address,
+                              struct outbox *outbox) {
+    if (seeds_has_failed(&membership->join, address))
+        return false;
+    send_join(membership, address, outbox);
+    return true;
+}
+
+/* Who answers first is pulled from, so the near one whose streams fail must not be asked together
+ * with those that may do better. When a round of these has brought nothing, it has its turn. */
+static void ask_round(struct membership *membership, struct outbox *outbox) {
+    struct join *join = &membership->join;
+    struct henge_address failed;
+    uint32_t asked = 0;
+    for (uint32_t i = 0; i < join->seeds_count; i++)
+        asked += ask_unless_failed(membership, &join->seeds[i], outbox);
+    for (uint32_t i = 0; i < join->hints.count; i++)
+        asked += ask_unless_failed(membership, &join->hints.addresses[i], outbox);
+    if ((asked == 0 || !join->has_pull_failed) && seeds_failed_turn(join, &failed))
+        send_join(membership, &failed, outbox);
+    join->has_pull_failed = false;
+}
+
 void join_step(struct membership *membership, struct outbox *outbox) {
     struct join *join = &membership->join;
     struct hints *hints = &join->hints;
@@ -87,10 +110,7 @@ void join_step(struct membership *membership, struct outbox *outbox) {
     join->retry_ns = membership->now_ns + JOIN_RETRY_NS;
     if (pull_is_active(membership, PULL_FOR_JOIN))
         return;
-    for (uint32_t i = 0; i < join->seeds_count; i++)
-        send_join(membership, &join->seeds[i], outbox);
-    for (uint32_t i = 0; i < hints->count; i++)
-        send_join(membership, &hints->addresses[i], outbox);
+    ask_round(membership, outbox);
     join_through_found(membership, outbox);
 }
 
@@ -114,6 +134,7 @@ void join_refuse(struct membership *membership, const char *reason) {
 
 static void join_done(struct membership *membership) {
     membership->join.state = JOIN_DONE;
+    membership->join.failed.count = 0;
     membership->join.reason = "";
     membership->join.retry_ns = TIME_NEVER;
 }
@@ -126,8 +147,8 @@ void join_pull_over(struct membership *membership, bool is_whole) {
         join_done(membership);
         return;
     }
-    seeds_note(join, &join->pulled_from, SEED_STREAM_FAILED);
-    join->avoided = join->pulled_from;
+    seeds_failed(join, &join->pulled_from);
+    join->has_pull_failed = true;
     /* Another seed may do better; soon, but not all at one moment. */
     uint64_t wait_ns = JOIN_PULL_RETRY_NS;
     wait_ns += random_below(&membership->random, 3 * JOIN_PULL_RETRY_NS);
@@ -314,14 +335,8 @@ static void take_snapshot(struct membership *membership, struct delivery *delive
     struct join *join = &membership->join;
     if (join->state != JOIN_UNDER_WAY)
         return; /* a further seed: its members are known now, sync does the rest */
-    const struct henge_address *source = &delivery->source->address;
-    bool is_avoided = memcmp(&join->avoided, source, sizeof *source) == 0;
-    if (is_avoided)
-        join->avoided.family = 0; /* once: it may be the only one that is left */
     if (reply->is_complete)
         join_done(membership);
-    else if (is_avoided && seeds_has_another_answered(join, source))
-        return;
     else if (pull_by_stream(membership, PULL_FOR_JOIN, &delivery->source->address,
                             delivery->head.source_generation, BUCKETS_ALL, delivery->outbox))
         join->pulled_from = delivery->source->address;

@@ -24,7 +24,8 @@ struct join {
     uint8_t outcomes[SEEDS_MAX]; /* enum seed_outcome, of the join under way or the last one */
     struct hints hints;
     struct henge_address pulled_from; /* the table is being fetched there */
-    struct henge_address avoided;   /* it failed there, and others may do better; family 0: none */
+    struct failed failed;
+    bool has_pull_failed;           /* since the last round: the next one is for others */
     struct token_bucket admissions; /* of others through this node */
     uint32_t request_id;            /* of the present generation's attempts */
     uint64_t retry_ns;              /* TIME_NEVER when not joining */

@@ -41,13 +41,47 @@ bool seeds_have_all_refused(const struct join *join) {
     return true;
 }
 
-bool seeds_has_another_answered(const struct join *join, const struct henge_address *than) {
-    for (uint32_t i = 0; i < join->seeds_count; i++)
-        if (join->outcomes[i] == SEED_ANSWERED && !is_same(&join->seeds[i], than))
-            return true;
-    for (uint32_t i = 0; i < join->hints.count; i++)
-        if (join->hints.outcomes[i] == SEED_ANSWERED && !is_same(&join->hints.addresses[i], than))
-            return true;
+/* failed->count: it is not among them. */
+static uint32_t place_of(const struct failed *failed, const struct henge_address *address) {
+    uint32_t place = 0;
+    while (place < failed->count && !is_same(&failed->addresses[place], address))
+        place++;
+    return place;
+}
+
+/* The one at this place becomes the last. */
+static void move_to_end(struct failed *failed, uint32_t place) {
+    struct henge_address address = failed->addresses[place];
+    memmove(&failed->addresses[place], &failed->addresses[place + 1],
+            (failed->count - place - 1) * sizeof address);
+    failed->addresses[failed->count - 1] = address;
+}
+
+void seeds_failed(struct join *join, const struct henge_address *address) {
+    struct failed *failed = &join->failed;
+    uint32_t place = place_of(failed, address);
+    seeds_note(join, address, SEED_STREAM_FAILED);
+    if (place == failed->count && failed->count < SEEDS_MAX + HINTS_MAX)
+        failed->count++;
+    else if (place == failed->count)
+        place = 0; /* full: the oldest gives way */
+    failed->addresses[place] = *address;
+    move_to_end(failed, place);
+}
+
+bool seeds_has_failed(const struct join *join, const struct henge_address *address) {
+    return place_of(&join->failed, address) < join->failed.count;
+}
+
+bool seeds_failed_turn(struct join *join, struct henge_address *address_out) {
+    struct failed *failed = &join->failed;
+    for (uint32_t place = 0; place < failed->count; place++) {
+        if (outcome_of(join, &failed->addresses[place]) == NULL)
+            continue; /* neither seed nor hint any more */
+        *address_out = failed->addresses[place];
+        move_to_end(failed, place);
+        return true;
+    }
     return false;
 }
 
@@ -70,9 +104,11 @@ static const char *text_of(uint8_t outcome) {
     return texts[outcome];
 }
 
-static size_t report_one(const struct henge_address *address, uint8_t outcome, char *text,
-                         size_t used, size_t room) {
+static size_t report_one(const struct join *join, const struct henge_address *address,
+                         uint8_t outcome, char *text, size_t used, size_t room) {
     char address_text[HENGE_ADDRESS_TEXT_BYTES];
+    if (outcome == SEED_SILENT && seeds_has_failed(join, address))
+        outcome = SEED_STREAM_FAILED; /* it waits for its turn */
     int bytes = snprintf(text + used, room - used, "%s%s: %s", used > 0 ? "; " : "",
                          henge_address_format(address, address_text), text_of(outcome));
     if (bytes < 0 || (size_t)bytes >= room - used) {
@@ -88,8 +124,9 @@ size_t seeds_report(const struct join *join, char *text, size_t room) {
         return 0;
     text[0] = '\0';
     for (uint32_t i = 0; i < join->seeds_count; i++)
-        used = report_one(&join->seeds[i], join->outcomes[i], text, used, room);
+        used = report_one(join, &join->seeds[i], join->outcomes[i], text, used, room);
     for (uint32_t i = 0; i < join->hints.asked; i++)
-        used = report_one(&join->hints.addresses[i], join->hints.outcomes[i], text, used, room);
+        used =
+            report_one(join, &join->hints.addresses[i], join->hints.outcomes[i], text, used, room);
     return used;
 }

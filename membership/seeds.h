@@ -1,7 +1,9 @@
 /* membership/seeds.h - whom a joiner asks, and how each of them answered.
  *
  * The seeds are its owner's, and are kept for healing. Hints are members that a busy seed has
- * named; they are asked at once, and forgotten with the join. */
+ * named; they are asked at once, and forgotten with the join. Whose table could not be fetched is
+ * known until the join is done, though it be called for again meanwhile: he is asked after all
+ * others, and of several such it is each one's turn. */
 #ifndef MEMBERSHIP_SEEDS_H
 #define MEMBERSHIP_SEEDS_H
 
@@ -28,6 +30,12 @@ struct hints {
     uint8_t outcomes[HINTS_MAX];
 };
 
+/* In the order in which they failed, or had another turn. */
+struct failed {
+    struct henge_address addresses[SEEDS_MAX + HINTS_MAX];
+    uint32_t count;
+};
+
 struct join;
 
 /* False when it is known, or there is no room. */
@@ -35,8 +43,11 @@ bool seeds_hint(struct join *join, const struct henge_address *address);
 /* Of a seed or hint; others are not looked at. */
 void seeds_note(struct join *join, const struct henge_address *address, enum seed_outcome outcome);
 bool seeds_have_all_refused(const struct join *join);
-/* Has somebody else taken us in? */
-bool seeds_has_another_answered(const struct join *join, const struct henge_address *than);
+/* Its table could not be fetched. */
+void seeds_failed(struct join *join, const struct henge_address *address);
+bool seeds_has_failed(const struct join *join, const struct henge_address *address);
+/* The seed or hint, of those that failed, whose turn it is. False: there is none. */
+bool seeds_failed_turn(struct join *join, struct henge_address *address_out);
 void seeds_forget_outcomes(struct join *join);
 /* "127.0.0.1:7001: no answer; 127.0.0.1:7002: busy". Returns the bytes written, without the NUL. */
 size_t seeds_report(const struct join *join, char *text, size_t room);

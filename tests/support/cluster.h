@@ -37,8 +37,8 @@ struct cluster_node {
     uint32_t side;    /* packets pass between nodes of one side only */
     bool has_yielded; /* another one bears its name: it has fallen silent */
     struct henge_address winner;
-    bool has_no_streams;  /* connections to it fail at once */
-    bool accused_refused; /* on_accused answers "no room" */
+    uint64_t no_streams_ns; /* connections to it fail after so long; 0: they do not */
+    bool accused_refused;   /* on_accused answers "no room" */
     /* The detector's essence. */
     uint64_t generation;
     uint32_t version;

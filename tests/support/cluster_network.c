@@ -169,9 +169,9 @@ static bool outbox_request(void *context, const struct packet_target *target, co
     node->streams++;
     cluster->streams[id] = (struct cluster_stream){
         .client = node->number, .server = to, .request_token = request_token, .is_open = true};
-    bool fails = to < CLUSTER_NODES_MAX && cluster->nodes[to].has_no_streams;
-    bool answers = is_reachable(cluster, node->number, to) && !fails;
-    uint64_t done_ns = cluster->now_ns + (fails ? 2 * NS_PER_MS : CONNECT_TIMEOUT_NS);
+    uint64_t fails_ns = to < CLUSTER_NODES_MAX ? cluster->nodes[to].no_streams_ns : 0;
+    bool answers = is_reachable(cluster, node->number, to) && fails_ns == 0;
+    uint64_t done_ns = cluster->now_ns + (fails_ns > 0 ? fails_ns : CONNECT_TIMEOUT_NS);
     if (answers)
         done_ns = push_script(cluster, node->number, to, id + 1, target->generation, script,
                               script_bytes);

@@ -97,21 +97,69 @@ Test(seeds, a_failed_fetch_is_tried_again_soon_but_not_at_once) {
     cluster_destroy(cluster);
 }
 
-static void join_three(struct cluster *cluster, uint32_t number) {
+static void ask_three(struct cluster *cluster, uint32_t number) {
     struct henge_address seeds[] = {cluster_address(0), cluster_address(1), cluster_address(2)};
-    cluster_start(cluster, number, 0, 5000000);
     membership_join(cluster->nodes[number].membership, seeds, 3, cluster->now_ns);
     cluster->nodes[number].is_dirty = true;
+}
+
+static void join_three(struct cluster *cluster, uint32_t number) {
+    cluster_start(cluster, number, 0, 5000000);
+    ask_three(cluster, number);
 }
 
 Test(seeds, one_whose_streams_fail_is_passed_over_for_one_that_answered_too) {
     struct cluster *cluster = cluster_create(805);
     cluster_form(cluster, 40);
     cluster->jitter_ns = 0; /* it always answers first */
-    cluster->nodes[0].has_no_streams = true;
+    cluster->nodes[0].no_streams_ns = 2 * NS_PER_MS;
     join_three(cluster, 50);
     cr_assert(cluster_run_until(cluster, 2 * NS_PER_S, cluster_all_joined));
     cr_assert_leq(cluster->nodes[50].streams, 4);
+    cluster_destroy(cluster);
+}
+
+Test(seeds, two_whose_streams_fail_do_not_keep_the_joiner_from_the_third) {
+    struct cluster *cluster = cluster_create(807);
+    cluster_form(cluster, 40);
+    cluster->jitter_ns = 0;
+    cluster->nodes[0].no_streams_ns = cluster->nodes[1].no_streams_ns = 2 * NS_PER_MS;
+    join_three(cluster, 50);
+    cr_assert(cluster_run_until(cluster, 2 * NS_PER_S, cluster_all_joined));
+    cr_assert_eq(cluster->nodes[50].streams, 3, "each was tried once");
+    cluster_destroy(cluster);
+}
+
+/* The daemon calls for the join once a second, and each call begins it anew. */
+Test(seeds, one_whose_connections_time_out_is_remembered_from_call_to_call) {
+    struct cluster *cluster = cluster_create(808);
+    cluster_form(cluster, 40);
+    cluster->jitter_ns = 0;
+    cluster->nodes[0].no_streams_ns = 2 * NS_PER_S;
+    join_three(cluster, 50);
+    for (uint32_t calls = 1; calls < 10; calls++)
+        if (!cluster_run_until(cluster, NS_PER_S, cluster_all_joined))
+            ask_three(cluster, 50);
+    cr_assert_eq(membership_join_state(cluster->nodes[50].membership), JOIN_DONE);
+    cr_assert_eq(cluster->nodes[50].streams, 2);
+    cluster_destroy(cluster);
+}
+
+Test(seeds, the_only_one_that_answers_is_tried_again_though_its_streams_failed) {
+    struct cluster *cluster = cluster_create(809);
+    cluster_form(cluster, 40);
+    cluster->nodes[0].no_streams_ns = 2 * NS_PER_MS;
+    cluster_kill(cluster, 1);
+    cluster_kill(cluster, 2);
+    join_three(cluster, 50);
+    cluster_run(cluster, 5 * NS_PER_S);
+    char text[256];
+    (void)membership_join_report(cluster->nodes[50].membership, text, sizeof text);
+    cr_assert_not_null(strstr(text, "7000: answered, but its members could not be fetched; "), "%s",
+                       text);
+    cr_assert_geq(cluster->nodes[50].streams, 3);
+    cluster->nodes[0].no_streams_ns = 0;
+    cr_assert(cluster_run_until(cluster, 3 * NS_PER_S, cluster_all_joined));
     cluster_destroy(cluster);
 }
 
