@@ -215,6 +215,7 @@ struct membership_counters {
     uint64_t conflicts;     /* of names: this node's, and others' that were seen */
     uint64_t hearsay_asked; /* members that a stranger told of, to be asked themselves */
     uint64_t evictions, leaves_refused; /* ordered here; without the owner's proof */
+    uint64_t members_refused;           /* for want of room in the table, each time */
     uint32_t alive, suspect, dead, left;
     uint32_t agreement_permille;
 };

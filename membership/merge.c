@@ -222,6 +222,9 @@ static struct merge_result merge_unknown(struct membership *membership, const st
     uint32_t slot = table_take(&membership->table, update->name_hash);
     if (slot == NO_SLOT) {
         record_release(membership->store, record);
+        membership->counters.members_refused++;
+        if (origin == MERGE_SYNC)
+            sync_no_room(membership);
         return refused(membership, NO_SLOT);
     }
     tombstones_remove(&membership->tombstones, update->name_hash);

@@ -32,13 +32,23 @@ void sync_want(struct membership *membership, uint32_t slot) {
     membership->sync.wanted_slot = slot;
 }
 
+static uint64_t longest_interval(const struct membership *membership) {
+    uint64_t periods = MUTANT(SYNCS_ALWAYS) ? 1 : SYNC_PERIODS_RANDOM;
+    return periods * membership->settings.probe_period_ns;
+}
+
+void sync_no_room(struct membership *membership) {
+    membership->sync.no_room_until_ns = membership->now_ns + longest_interval(membership);
+}
+
 void sync_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
                            uint64_t age_ns) {
     const struct table *table = &membership->table;
     report_put(membership, slot, fingerprint, age_ns);
     if (membership->settings.profile->is_sync_full)
         return;
-    if (fingerprint == table->fingerprint || membership->sync.wanted_slot != NO_SLOT)
+    if (fingerprint == table->fingerprint || membership->sync.wanted_slot != NO_SLOT ||
+        membership->now_ns < membership->sync.no_room_until_ns)
         return;
     uint64_t bound_ns = gossip_bound_ns(membership);
     if (age_ns > bound_ns && membership->now_ns - table->fingerprint_since_ns > bound_ns)
@@ -162,8 +172,7 @@ static uint64_t random_interval(struct membership *membership) {
         bool is_first = sync->random_due_ns == TIME_NEVER;
         return is_first ? random_below(&membership->random, interval_ns) : interval_ns;
     }
-    uint64_t periods = MUTANT(SYNCS_ALWAYS) ? 1 : SYNC_PERIODS_RANDOM;
-    uint64_t longest_ns = periods * membership->settings.probe_period_ns;
+    uint64_t longest_ns = longest_interval(membership);
     uint64_t mean_ns = sync->random_mean_ns * 2;
     if (mean_ns == 0)
         mean_ns = gossip_bound_ns(membership);

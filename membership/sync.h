@@ -2,8 +2,10 @@
  *
  * When a peer's fingerprint and ours differ although both are older than the dissemination bound,
  * bucket sums are exchanged (SYNC, answered once) and each side pulls the buckets that differ
- * (pull.h). Besides, one random member now and then, whatever the fingerprints say. In profiles
- * with full sync nothing is compared: now and then two members exchange all they have. */
+ * (pull.h). Besides, one random member now and then, whatever the fingerprints say. A table that
+ * had no room for what a pull brought will differ again: for a while only these random ones are
+ * left. In profiles with full sync nothing is compared: now and then two members exchange all they
+ * have. */
 #ifndef MEMBERSHIP_SYNC_H
 #define MEMBERSHIP_SYNC_H
 
@@ -24,8 +26,9 @@ struct peer_report {
 };
 
 struct sync {
-    uint32_t wanted_slot; /* NO_SLOT: none */
-    uint64_t earliest_ns; /* of the next one, so that there is at most one per second */
+    uint32_t wanted_slot;      /* NO_SLOT: none */
+    uint64_t earliest_ns;      /* of the next one, so that there is at most one per second */
+    uint64_t no_room_until_ns; /* of the table: till then differences are left alone */
     uint64_t random_due_ns, random_mean_ns;       /* the mean doubles up to SYNC_PERIODS_RANDOM */
     struct peer_report reports[PEER_REPORTS_MAX]; /* a ring */
     uint32_t reports_count, reports_next;
@@ -37,6 +40,8 @@ void sync_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_
                            uint64_t age_ns);
 /* Wants a SYNC with this member at the next step. */
 void sync_want(struct membership *membership, uint32_t slot);
+/* A pull brought somebody for whom the table has no room. */
+void sync_no_room(struct membership *membership);
 void sync_step(struct membership *membership, struct outbox *outbox);
 uint64_t sync_deadline(const struct membership *membership);
 bool sync_send(struct membership *membership, const struct henge_address *address,

@@ -49,6 +49,7 @@ static const struct counter counters_64[] = {
     COUNTER(updates_refused),
     COUNTER(evictions),
     COUNTER(leaves_refused),
+    COUNTER(members_refused),
     COUNTER(events_lost),
     COUNTER(views_published),
     COUNTER(views_reclaimed),

@@ -1,6 +1,7 @@
 /* core/runtime/gossip_role.c - see gossip_role.h. */
 #include "core/runtime/gossip_role.h"
 #include "core/base/assert.h"
+#include "core/base/log.h"
 
 enum { GOSSIP_BATCH = 256 }; /* messages of each queue per turn: the others' turn comes */
 
@@ -106,6 +107,18 @@ static void reclaim(struct gossip_role *role, uint64_t now_ns) {
     role->reclaim_ns = now_ns + role->reclaim_wait_ns;
 }
 
+/* Once: that it goes on is seen in the counter. */
+static void tell_full(struct henge_node *node) {
+    if (node->is_full_told || counter_get(&node->gossip->counters.members_refused) == 0) {
+        return;
+    }
+    node->is_full_told = true;
+    log_write(&node->runtime->log, HENGE_LOG_ERROR,
+              "%s: no room for another member (members_max is %u): this node's view is not the "
+              "others'",
+              node->config.name, node->config.members_max);
+}
+
 static void step_nodes(struct gossip_role *role, uint64_t now_ns) {
     struct desk *desk = &role->desk;
     for (uint32_t i = 0; i < desk->touched_count; i++) {
@@ -117,6 +130,7 @@ static void step_nodes(struct gossip_role *role, uint64_t now_ns) {
         }
         desk->current = node;
         gossip_node_step(node->gossip, now_ns, desk->horizon_ns, &desk->outbox);
+        tell_full(node);
         desk_timer(desk, id, gossip_node_deadline(node->gossip),
                    membership_wants_horizon(node->gossip->membership), now_ns);
     }

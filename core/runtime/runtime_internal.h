@@ -114,6 +114,7 @@ struct henge_node {
     bool is_attached;               /* gossip thread: the round of ATTACH is done */
     bool is_detaching;              /* gossip thread: silent, waits for the others to let go */
     bool is_detached;               /* gossip thread: the round of DETACH is done */
+    bool is_full_told;              /* gossip thread: the log has it that members_max is reached */
     struct detector_node *detector; /* detector thread */
     uint64_t drops_told;            /* detector thread: of io.dropped_kernel */
     struct seal_sender sender;      /* io thread */

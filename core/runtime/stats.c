@@ -30,6 +30,7 @@ static void gossip_stats(const struct gossip_node_counters *from, struct henge_s
     to->syncs_records_received = counter_get(&from->records_received);
     to->evictions = counter_get(&from->evictions);
     to->leaves_refused = counter_get(&from->leaves_refused);
+    to->members_refused = counter_get(&from->members_refused);
     to->views_published = counter_get(&from->views_published);
     to->views_reclaimed = counter_get(&from->views_reclaimed);
     to->views_delayed = counter_get(&from->views_delayed);

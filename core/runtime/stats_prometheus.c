@@ -64,6 +64,7 @@ static const struct metric {
     COUNTER(gossip_updates_news, "Membership updates that were news."),
     COUNTER(evictions, "Evictions ordered on this node."),
     COUNTER(leaves_refused, "Leaves without their owner's proof."),
+    COUNTER(members_refused, "Times a member found no room: members_max is too small."),
     COUNTER(syncs_started, "Repairs by difference started."),
     COUNTER(syncs_records_received, "Records received by repair or snapshot."),
     COUNTER(updates_refused, "Updates refused by a limit."),

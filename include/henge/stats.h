@@ -52,6 +52,7 @@ struct henge_stats {
     uint64_t updates_refused; /* table or metadata limits */
     uint64_t evictions;       /* ordered on this node */
     uint64_t leaves_refused;  /* said by others than their owner */
+    uint64_t members_refused; /* times one found no room in the table: members_max is too small */
     uint64_t events_lost;
 
     /* the runtime */

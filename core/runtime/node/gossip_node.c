@@ -264,6 +264,7 @@ static void count(struct gossip_node *node) {
     counter_set(&out->records_received, in.records_received);
     counter_set(&out->evictions, in.evictions);
     counter_set(&out->leaves_refused, in.leaves_refused);
+    counter_set(&out->members_refused, in.members_refused);
 }
 
 void gossip_node_step(struct gossip_node *node, uint64_t now_ns, uint64_t horizon_ns,

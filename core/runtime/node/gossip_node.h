@@ -50,7 +50,7 @@ struct gossip_node_counters {
     counter alive, suspect, dead, left, agreement_permille;
     counter malformed, misdirected;
     counter accusations, verdicts, updates_sent, updates_received, updates_news, updates_refused;
-    counter syncs_started, records_received, evictions, leaves_refused;
+    counter syncs_started, records_received, evictions, leaves_refused, members_refused;
     counter views_published, views_reclaimed, views_delayed;
     counter oldest_view_number, oldest_view_retired_ns; /* retired, not yet reclaimed; 0 = none */
 };

@@ -129,3 +129,31 @@ Test(repair, a_record_larger_than_ones_own_datagrams_is_handed_on_all_the_same) 
     cr_assert_eq(cluster_look(cluster, 2, 0)->record->payload_version, 1);
     cluster_destroy(cluster);
 }
+
+static bool has_more_members_than_room(struct cluster *cluster) {
+    return cluster_counters(cluster, 0).members_refused > 0;
+}
+
+/* members_max is to be larger than the cluster. If it is not, views differ, but without a storm. */
+Test(repair, of_tables_that_are_full_is_tried_no_oftener_than_by_chance) {
+    struct cluster *cluster = cluster_create(806);
+    cluster->settings.members_max = 8;
+    cluster->probes = true;
+    for (uint32_t i = 0; i < 12; i++)
+        cluster_start(cluster, i, 0, 1000000);
+    for (uint32_t i = 1; i < 12; i++)
+        cluster_join(cluster, i, i / 2); /* all at once: each takes in others */
+    cr_assert(cluster_run_until(cluster, 60 * NS_PER_S, has_more_members_than_room));
+    cluster_run(cluster, 60 * NS_PER_S);
+    uint64_t before[12];
+    for (uint32_t i = 0; i < 12; i++)
+        before[i] = cluster_counters(cluster, i).syncs_started;
+    cluster_run(cluster, 600 * NS_PER_S);
+    for (uint32_t i = 0; i < 12; i++)
+        cr_assert_leq(cluster_counters(cluster, i).syncs_started - before[i], 2 * 600 / 30 + 5,
+                      "one in 30 periods by chance, and one after as long a wait");
+    for (uint32_t i = 7; i < 12; i++)
+        cluster_kill(cluster, i);
+    cr_assert(cluster_run_until(cluster, 600 * NS_PER_S, cluster_agrees), "there is room again");
+    cluster_destroy(cluster);
+}

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -250,6 +251,43 @@ Test(node, limits_and_misuse_have_clear_answers, .timeout = 120) {
     henge_reader_destroy(readers[2]);
     henge_runtime_stop(runtime);
     cr_assert_eq(henge_node_set_weight(a, 1), HENGE_STOPPED);
+    henge_runtime_destroy(runtime);
+}
+
+static void count_full(void *context, enum henge_log_level level, const char *line) {
+    _Atomic unsigned *lines = context;
+    if (level == HENGE_LOG_ERROR && strstr(line, "no room for another member (members_max is 2)")) {
+        atomic_fetch_add(lines, 1);
+    }
+}
+
+Test(node, a_full_table_refuses_says_so_once_and_counts, .timeout = 120) {
+    struct henge_config config = nodes_config("a", 3);
+    _Atomic unsigned lines = 0;
+    struct henge_log log = {sizeof(log), &lines, HENGE_LOG_ERROR, count_full};
+    struct henge_runtime_options options = {.size_bytes = sizeof(options), .log = &log};
+    struct henge_runtime *runtime;
+    struct henge_node *third;
+    char reason[HENGE_REASON_BYTES], text[HENGE_ADDRESS_TEXT_BYTES];
+    config.members_max = 2;
+    cr_assert_eq(henge_runtime_create(&config, &options, &runtime, reason, sizeof(reason)),
+                 HENGE_OK, "%s", reason);
+    cr_assert_eq(henge_runtime_start(runtime), HENGE_OK);
+    struct henge_node *a = nodes_start(runtime, &config, "a", NULL);
+    (void)nodes_start(runtime, &config, "b", a);
+    snprintf(config.name, sizeof(config.name), "c");
+    cr_assert_eq(henge_node_create(runtime, &config, &third, reason, sizeof(reason)), HENGE_OK);
+    struct henge_address address = henge_node_address(a);
+    const char *seeds[] = {henge_address_format(&address, text)};
+    for (unsigned tries = 1; tries <= 2; tries++) {
+        struct henge_stats stats = {.size_bytes = sizeof(stats)};
+        cr_assert_eq(henge_node_join(third, seeds, 1, NODES_WAIT_MS), HENGE_REFUSED);
+        cr_assert_eq(henge_stats_get(a, &stats), HENGE_OK);
+        cr_assert_geq(stats.members_refused, tries);
+    }
+    cr_assert(nodes_wait_count(a, HENGE_ALIVE, 2));
+    cr_assert_eq(atomic_load(&lines), 1);
+    henge_runtime_stop(runtime);
     henge_runtime_destroy(runtime);
 }
 

@@ -158,6 +158,7 @@ Test(json, info_has_the_documented_keys_and_every_counter) {
                                        "verdicts",
                                        "evictions",
                                        "leaves_refused",
+                                       "members_refused",
                                        "refutations",
                                        "pauses",
                                        "views_published",
