@@ -159,7 +159,7 @@ void membership_seeds_set(struct membership *membership, const struct henge_addr
 uint32_t membership_former_addresses(const struct membership *membership,
                                      struct henge_address *addresses_out, uint32_t max);
 enum membership_join_state membership_join_state(const struct membership *membership);
-/* "ring parameters differ", ...; empty unless JOIN_REFUSED. */
+/* "ring parameters differ", ...: of the last refusal; empty without one. */
 const char *membership_join_reason(const struct membership *membership);
 /* How each seed answered so far: "127.0.0.1:7001: no answer; ...". The bytes written. */
 size_t membership_join_report(const struct membership *membership, char *text, size_t room);

@@ -28,8 +28,9 @@ henge_node_create(struct henge_runtime *runtime, const struct henge_config *conf
 
 /* Asks the seeds ("host:port", names are resolved at each try) in parallel; the first answer
  * completes the join, and the whole snapshot is in the view when HENGE_OK comes back. count 0 uses
- * the config's seeds. HENGE_TIMEOUT when none answered in time: the node goes on trying the seeds
- * in the background, about once a second. HENGE_BUSY while another control call runs.
+ * the config's seeds. HENGE_REFUSED when all of them refused. HENGE_TIMEOUT when none took the node
+ * in and not all refused, in time: the log says what became of each, and the node goes on trying
+ * them in the background, about once a second. HENGE_BUSY while another control call runs.
  * Any thread but a henge thread. [may block, timeout_ms] */
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_node_join(struct henge_node *node,
                                                                 const char *const *seeds,
@@ -84,7 +85,7 @@ HENGE_PUBLIC struct henge_address henge_node_address(const struct henge_node *no
 HENGE_PUBLIC struct henge_runtime *henge_node_runtime(const struct henge_node *node);
 
 /* The common case: one runtime with one node, started, joined to the config's seeds if there are
- * any. HENGE_TIMEOUT: none of them answered; the node is there and goes on trying. henge_close
+ * any. HENGE_TIMEOUT: none of them took it in; the node is there and goes on trying. henge_close
  * leaves (waiting at most leave_timeout_ms; 0 = do not leave), stops and frees both.
  * [may block] */
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
