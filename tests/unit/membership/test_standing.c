@@ -12,7 +12,7 @@ static struct cluster *formed(uint64_t seed, uint32_t count) {
 }
 
 /* `from` tells `to` that it is held so, at its present version; `accuser` NOBODY: by whom not. */
-enum { NOBODY = UINT32_MAX };
+static const uint32_t NOBODY = UINT32_MAX;
 static void call_by(struct cluster *cluster, uint32_t to, uint32_t from, uint8_t status,
                     uint32_t accuser) {
     const struct member *speaker = membership_member(cluster->nodes[from].membership, 0);
