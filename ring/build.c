@@ -79,6 +79,10 @@ static unsigned cell_bits_for(size_t points_count) {
     return bits;
 }
 
+static void *array_at(uint8_t *block, size_t offset) {
+    return block + offset;
+}
+
 /* Where the arrays lie behind the struct, each after the ones with wider alignment. */
 static size_t lay_out(struct build *build, unsigned bits, uint8_t *block) {
     const size_t cells_count = (size_t)1 << bits;
@@ -89,12 +93,11 @@ static size_t lay_out(struct build *build, unsigned bits, uint8_t *block) {
     const size_t starts_at = points_at + build->points_count * sizeof(uint64_t);
     const size_t zones_at = starts_at + (cells_count + 1) * sizeof(uint32_t);
     if (block != NULL) {
-        build->arrays =
-            (struct ring_arrays){.cells = (struct ring_cell *)(void *)(block + cells_at),
-                                 .lists = (struct ring_list_line *)(void *)(block + lists_at),
-                                 .points = (uint64_t *)(void *)(block + points_at),
-                                 .starts = (uint32_t *)(void *)(block + starts_at),
-                                 .zone_of_slot = (uint16_t *)(void *)(block + zones_at)};
+        build->arrays = (struct ring_arrays){.cells = array_at(block, cells_at),
+                                             .lists = array_at(block, lists_at),
+                                             .points = array_at(block, points_at),
+                                             .starts = array_at(block, starts_at),
+                                             .zone_of_slot = array_at(block, zones_at)};
     }
     return zones_at + build->slots_count * sizeof(uint16_t);
 }
