@@ -237,6 +237,8 @@ void pull_receive(struct membership *membership, struct delivery *delivery) {
         return;
     }
     delivery_trailing(membership, delivery);
+    if (!membership_can_speak(membership))
+        return;
     if (delivery->source->stream != 0) {
         answer_by_stream(membership, delivery, &pull);
         return;

@@ -137,8 +137,8 @@ void sync_receive(struct membership *membership, struct delivery *delivery) {
         return;
     }
     const struct packet_source *source = delivery->source;
-    if (source->stream != 0)
-        return;
+    if (source->stream != 0 || !membership_can_speak(membership))
+        return; /* what a departed one knows grows old: nobody is to learn the cluster from it */
     tell_displaced(membership, delivery);
     if ((heard.flags & SYNC_IS_FULL) != 0) {
         (void)pull_by_stream(membership, PULL_FOR_SYNC, &source->address,

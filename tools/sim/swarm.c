@@ -88,6 +88,16 @@ static bool is_moment(uint8_t kind) {
            kind == SIM_CLOCK_STEP || kind == SIM_JOIN || kind == SIM_EVICT;
 }
 
+/* Who evict each other while they are cut off have parted for good, as they were told to: one of two
+ * is always the evictor, whichever is drawn first. */
+static void order_eviction(struct sim_action *action) {
+    const uint32_t drawn = action->who.first;
+    if (action->amount < (int64_t)drawn) {
+        action->who.first = (uint32_t)action->amount;
+        action->amount = drawn;
+    }
+}
+
 /* Half the time two halves of the cluster, both ways; else some from some, one way. */
 static bool add_cut(struct scenario *scenario, struct sim_action *action) {
     uint32_t hosts = scenario->settings.hosts;
@@ -125,6 +135,7 @@ static bool add_fault(struct scenario *scenario, uint8_t kind, uint64_t at_ns) {
     }
     if (kind == SIM_EVICT) {
         action.who.count = 1;
+        order_eviction(&action);
     }
     return kind == SIM_CUT ? add_cut(scenario, &action) : scenario_add(scenario, &action);
 }
@@ -162,8 +173,17 @@ static bool is_needed(const struct scenario *scenario, uint32_t host) {
     return false;
 }
 
-/* Everything heals, and a random core of the hosts is up again: those of it that were down join
- * through one of the core. The others stay as they are. */
+static bool is_evicted(const struct scenario *scenario, uint32_t host) {
+    for (size_t i = 0; i < scenario->count; i++) {
+        if (scenario->actions[i].kind == SIM_EVICT && scenario->actions[i].amount == host) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Everything heals, and a random core of the hosts is up again: those of it that were down, or were
+ * evicted and run on in silence, join through one of the core. The others stay as they are. */
 static bool add_core(struct scenario *scenario, uint64_t at_ns) {
     uint32_t hosts = scenario->settings.hosts;
     uint32_t percent = (uint32_t)draw(scenario, 30, 100);
@@ -182,6 +202,10 @@ static bool add_core(struct scenario *scenario, uint64_t at_ns) {
                                          .amount = host == first ? second : first,
                                          .who = {host, 1, 1}};
             if (!scenario_add(scenario, &action)) {
+                return false;
+            }
+            action.kind = SIM_JOIN;
+            if (is_evicted(scenario, host) && !scenario_add(scenario, &action)) {
                 return false;
             }
         }
