@@ -267,7 +267,7 @@ void cluster_form(struct cluster *cluster, uint32_t count) {
             cluster_join(cluster, i, 0);
     }
     ASSERT(cluster_run_until(cluster, 60 * NS_PER_S, cluster_agrees));
-    ASSERT(cluster_all_joined(cluster));
+    ASSERT(cluster_run_until(cluster, 10 * NS_PER_S, cluster_all_joined));
     cluster_run(cluster, 5 * NS_PER_S); /* the queues run out */
 }
 

