@@ -24,6 +24,12 @@ bool henge_ring_is_mine(const struct henge_ring *ring, uint64_t hash, uint32_t s
     return slot != HENGE_NO_SLOT && ring->kernel->owner(ring, hash) == slot;
 }
 
+enum henge_status henge_fence(const struct henge_ring *ring, uint64_t fingerprint, uint64_t hash,
+                              uint32_t *owner_out) {
+    *owner_out = ring->kernel->owner(ring, hash);
+    return fingerprint == ring->fingerprint ? HENGE_OK : HENGE_STALE;
+}
+
 size_t ring_point_index(const struct henge_ring *ring, uint64_t hash) {
     const uint64_t target = hash & POINT_TOKEN_MASK; /* a point of this token is not below it */
     size_t low = ring->starts[hash >> ring->shift];

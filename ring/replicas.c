@@ -12,13 +12,12 @@
 
 struct walk {
     const struct henge_ring *ring;
-    size_t firsts_wanted; /* owners in zones of their own */
-    size_t firsts_count;
-    size_t repeats_wanted; /* owners in zones already taken */
-    size_t repeats_count;
-    uint16_t firsts[HENGE_ROUTE_OWNERS_MAX];
-    uint16_t zones[HENGE_ROUTE_OWNERS_MAX]; /* of firsts */
-    uint16_t repeats[HENGE_ROUTE_OWNERS_MAX];
+    uint16_t *firsts; /* owners in zones of their own */
+    uint32_t firsts_wanted;
+    uint32_t firsts_count;
+    uint32_t repeats_wanted;
+    uint32_t repeats_count;
+    uint16_t *repeats; /* owners in zones already taken */
 };
 
 static bool holds(const uint16_t *items, size_t count, uint16_t item) {
@@ -30,10 +29,17 @@ static bool holds(const uint16_t *items, size_t count, uint16_t item) {
     return false;
 }
 
+static bool is_zone_taken(const struct walk *walk, uint16_t zone) {
+    for (size_t i = 0; i < walk->firsts_count; i++) {
+        if (walk->ring->zone_of_slot[walk->firsts[i]] == zone) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void visit(struct walk *walk, uint16_t slot) {
-    const uint16_t zone = walk->ring->zone_of_slot[slot];
-    if (!holds(walk->zones, walk->firsts_count, zone)) {
-        walk->zones[walk->firsts_count] = zone;
+    if (!is_zone_taken(walk, walk->ring->zone_of_slot[slot])) {
         walk->firsts[walk->firsts_count++] = slot;
     } else if (walk->repeats_count < walk->repeats_wanted &&
                !holds(walk->firsts, walk->firsts_count, slot) &&
@@ -59,28 +65,26 @@ static void walk_clockwise(struct walk *walk, size_t index) {
     }
 }
 
-static size_t smaller_of(size_t one, size_t other) {
+static uint32_t smaller_of(uint32_t one, uint32_t other) {
     return one < other ? one : other;
 }
 
-/* The first `count` owners behind a point; returns how many there are. */
-static size_t find_owners(const struct henge_ring *ring, size_t index, size_t count,
-                          uint16_t *slots_out) {
-    const size_t wanted = smaller_of(count, ring->members_count);
-    struct walk walk;
-    walk.ring = ring;
-    walk.firsts_wanted = smaller_of(wanted, ring->zones_count);
-    walk.firsts_count = 0;
-    walk.repeats_wanted = wanted - walk.firsts_wanted;
-    walk.repeats_count = 0;
+/* The first `count` owners behind a point; returns how many there are. The two lists grow side by
+ * side in slots_out, as how long each will be is known beforehand. */
+static uint32_t find_owners(const struct henge_ring *ring, size_t index, uint32_t count,
+                            uint16_t *slots_out) {
+    const uint32_t wanted = smaller_of(count, ring->members_count);
+    const uint32_t firsts_wanted = smaller_of(wanted, ring->zones_count);
+    struct walk walk = {
+        .ring = ring, .firsts_wanted = firsts_wanted, .repeats_wanted = wanted - firsts_wanted};
+    walk.firsts = slots_out;
+    walk.repeats = slots_out + firsts_wanted;
     walk_clockwise(&walk, index);
-    memcpy(slots_out, walk.firsts, walk.firsts_count * sizeof(*slots_out));
-    memcpy(slots_out + walk.firsts_count, walk.repeats, walk.repeats_count * sizeof(*slots_out));
     return wanted;
 }
 
 void ring_exact_list(const struct henge_ring *ring, size_t index, struct ring_list *list_out) {
-    size_t count =
+    uint32_t count =
         ring->points_count == 0 ? 0 : find_owners(ring, index, LIST_OWNERS, list_out->slots);
     for (; count < LIST_OWNERS; count++) {
         list_out->slots[count] = HENGE_NO_SLOT;
@@ -113,4 +117,35 @@ enum henge_status henge_ring_owners(const struct henge_ring *ring, uint64_t hash
         ring_exact_route(ring, hash, (uint32_t)count, route_out);
     }
     return HENGE_OK;
+}
+
+size_t henge_ring_walk(const struct henge_ring *ring, uint64_t hash, size_t count,
+                       uint16_t *slots_out) {
+    if (ring->points_count == 0) {
+        return 0;
+    }
+    return find_owners(ring, ring_point_index(ring, hash),
+                       count < UINT32_MAX ? (uint32_t)count : UINT32_MAX, slots_out);
+}
+
+uint32_t henge_ring_pick(const struct henge_ring *ring, uint64_t hash, size_t count,
+                         const uint32_t *load_by_slot, uint32_t load_max) {
+    struct henge_route route;
+    if (henge_ring_owners(ring, hash, count, &route) != HENGE_OK) {
+        return HENGE_NO_SLOT;
+    }
+    uint32_t idlest = HENGE_NO_SLOT;
+    for (uint32_t i = 0; i < route.owners_count; i++) {
+        const uint32_t slot = route.owners[i].slot;
+        if ((route.owners[i].flags & HENGE_OWNER_UP) == 0) {
+            continue;
+        }
+        if (load_by_slot[slot] < load_max) {
+            return slot;
+        }
+        if (idlest == HENGE_NO_SLOT || load_by_slot[slot] < load_by_slot[idlest]) {
+            idlest = slot;
+        }
+    }
+    return idlest;
 }

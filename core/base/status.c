@@ -17,6 +17,7 @@ static const char *const texts[] = {
     [HENGE_STOPPED] = "not running",
     [HENGE_CORRUPT] = "corrupt data",
     [HENGE_CONFLICT] = "another live process bears this name",
+    [HENGE_STALE] = "made with another ring than the present one",
 };
 
 _Static_assert(sizeof(texts) / sizeof(texts[0]) == HENGE_STATUS_COUNT, "a text for each status");

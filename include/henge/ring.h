@@ -64,6 +64,29 @@ HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_ring_owners(const struct h
                                                                   uint64_t hash, size_t count,
                                                                   struct henge_route *route_out);
 
+/* The preference list beyond what a route holds: the first `count` members that own a part of the
+ * ring, in the order in which henge_ring_owners names them, into slots_out; returns how many there
+ * were. For fallbacks when all owners are down. Bounded by one turn of the circle, the longer the
+ * more are asked for. [wait-free] */
+HENGE_PUBLIC size_t henge_ring_walk(const struct henge_ring *ring, uint64_t hash, size_t count,
+                                    uint16_t *slots_out);
+
+/* For work that any of the first `count` owners can do: the first that is up and has less than
+ * load_max to do, by the caller's own figures; when all have more, the one with the least;
+ * HENGE_NO_SLOT when none is up. Consistent hashing with bounded loads (Mirrokni, Thorup,
+ * Zadimoghaddam, SODA 2018), with load_max = c * mean, c = 1.25 or so, as a choice for one request:
+ * nobody's ownership moves. load_by_slot covers every slot of the ring. [wait-free] */
+HENGE_PUBLIC uint32_t henge_ring_pick(const struct henge_ring *ring, uint64_t hash, size_t count,
+                                      const uint32_t *load_by_slot, uint32_t load_max);
+
+/* Is a request that was routed by the ring of `fingerprint` in the right place? HENGE_OK: sender
+ * and receiver have the same ring. HENGE_STALE: they do not; *owner_out is the primary owner by
+ * this ring, HENGE_NO_SLOT if there is none. So who is named still serves, and who is not tells the
+ * sender where to go. *owner_out is written in both cases. [wait-free] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_fence(const struct henge_ring *ring,
+                                                            uint64_t fingerprint, uint64_t hash,
+                                                            uint32_t *owner_out);
+
 /* True if `slot` is the primary owner of hash. [wait-free] */
 HENGE_PUBLIC bool henge_ring_is_mine(const struct henge_ring *ring, uint64_t hash, uint32_t slot);
 

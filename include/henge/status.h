@@ -32,6 +32,7 @@ enum henge_status {
     HENGE_STOPPED,     /* the runtime or node is not running */
     HENGE_CORRUPT,     /* bytes that are not what they claim to be */
     HENGE_CONFLICT,    /* another live process bears this node's name; this one has stopped */
+    HENGE_STALE,       /* made with another ring than the present one */
     HENGE_STATUS_COUNT
 };
 
