@@ -41,6 +41,11 @@ enum henge_status ring_build(struct memory *memory, const struct ring_parameters
                              struct henge_ring **ring_out);
 void ring_destroy(struct memory *memory, struct henge_ring *ring);
 
+/* Adds to a route of `count` owners by the current ring what the next one makes of it: who is
+ * leaving, who is pending. The first pending one takes the place of the first that leaves, and so
+ * on. */
+void ring_route_pending(const struct henge_ring *next, size_t count, struct henge_route *route);
+
 /* The fingerprint a ring of these members would have, without building it: an order-free hash of
  * (name, vnodes, weight, zone, region, role, ring state) and of the parameters. */
 uint64_t ring_fingerprint_of(const struct ring_parameters *parameters,

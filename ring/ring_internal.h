@@ -164,6 +164,7 @@ static inline void ring_route_head(const struct henge_ring *ring, uint64_t hash,
     route_out->hash = hash;
     route_out->owners_count = owners;
     route_out->zones_count = owners < ring->zones_count ? owners : ring->zones_count;
+    route_out->pending_count = 0;
 }
 
 /* How many points the member owns in the current ring. */

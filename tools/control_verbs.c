@@ -64,8 +64,7 @@ static enum control_next verb_lookup(struct daemon *daemon, const json_t *reques
     struct henge_route route = {.hash = hash};
     const struct henge_view *view;
     henge_reader_begin(daemon->reader, &view);
-    enum henge_status status =
-        henge_ring_owners(henge_view_ring(view), hash, (size_t)count, &route);
+    enum henge_status status = henge_view_route(view, hash, (size_t)count, &route);
     json_t *document = NULL;
     if (status == HENGE_OK || status == HENGE_EMPTY) { /* nobody owns anything: no owners */
         route.owners_count = status == HENGE_OK ? route.owners_count : 0;

@@ -121,9 +121,16 @@ void show_lookup(const json_t *document, FILE *out) {
         table_cell(table, "%s", json_text(owner, "name", "?"));
         table_cell(table, "%s", json_text(owner, "address", "?"));
         table_cell(table, "%s", json_text(owner, "zone", ""));
-        table_cell(table, "%s", json_flag(owner, "up") ? "up" : "down");
+        table_cell(table, "%s%s", json_flag(owner, "up") ? "up" : "down",
+                   json_flag(owner, "leaving") ? ", leaving" : "");
     }
     table_finish(table, out);
+    json_array_foreach(json_object_get(document, "pending"), index, owner) {
+        const char *replaced = json_text(owner, "replaces", "");
+        fprintf(out, "pending: %s at %s, %s%s\n", json_text(owner, "name", "?"),
+                json_text(owner, "address", "?"),
+                *replaced != '\0' ? "takes the place of " : "in a new place", replaced);
+    }
 }
 
 static void ranges_print(const json_t *ranges, FILE *out) {

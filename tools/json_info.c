@@ -128,7 +128,7 @@ json_t *json_info(const struct henge_node *node, const struct henge_view *view,
     json_put_u64(document, "generation", stats->generation);
     json_put_u64(document, "version", stats->version);
     /* From the view of this section, so that number, ring and fingerprint belong together. */
-    const struct henge_ring *ring = henge_view_ring(view);
+    const struct henge_ring *ring = henge_view_ring(view, HENGE_RING_CURRENT);
     json_put_u64(document, "view", henge_view_number(view));
     json_put_hex(document, "fingerprint", henge_view_fingerprint(view));
     json_put_hex(document, "view_fingerprint", henge_view_fingerprint(view));

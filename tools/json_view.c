@@ -58,35 +58,59 @@ json_t *json_members(const struct henge_view *view) {
     return document;
 }
 
-static json_t *owner_json(const struct henge_view *view, const struct henge_route_owner *owner) {
+/* NULL: not in this view, the route is older. */
+static json_t *owner_json(const struct henge_view *view, uint16_t slot, uint16_t flags) {
     struct henge_member member;
-    if (henge_members_by_slot(view, owner->slot, &member) != HENGE_OK) {
-        return NULL; /* not in this view: the route is older */
+    if (henge_members_by_slot(view, slot, &member) != HENGE_OK) {
+        return NULL;
     }
     json_t *object = json_object();
     json_put_text(object, "name", member.name);
     put_address(object, &member.address);
     json_put_text(object, "zone", member.zone);
-    json_put_bool(object, "up", (owner->flags & HENGE_OWNER_UP) != 0);
+    json_put_bool(object, "up", (flags & HENGE_OWNER_UP) != 0);
     return object;
+}
+
+static json_t *owners_json(const struct henge_view *view, const struct henge_route *route) {
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < route->owners_count; i++) {
+        const struct henge_route_owner *entry = &route->owners[i];
+        json_t *owner = owner_json(view, entry->slot, entry->flags);
+        if (owner != NULL) {
+            json_put_bool(owner, "leaving", (entry->flags & HENGE_OWNER_LEAVING) != 0);
+            (void)json_array_append_new(list, owner);
+        }
+    }
+    return list;
+}
+
+static json_t *pending_json(const struct henge_view *view, const struct henge_route *route) {
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < route->pending_count; i++) {
+        const struct henge_route_pending *entry = &route->pending[i];
+        json_t *owner = owner_json(view, entry->slot, entry->flags);
+        struct henge_member replaced;
+        if (owner != NULL) {
+            const bool is_known =
+                henge_members_by_slot(view, entry->replaces, &replaced) == HENGE_OK;
+            json_put_text(owner, "replaces", is_known ? replaced.name : "");
+            (void)json_array_append_new(list, owner);
+        }
+    }
+    return list;
 }
 
 json_t *json_lookup(const struct henge_view *view, const char *key, uint64_t hash,
                     const struct henge_route *route) {
-    const struct henge_ring *ring = henge_view_ring(view);
+    const struct henge_ring *ring = henge_view_ring(view, HENGE_RING_CURRENT);
     json_t *document = json_object();
     json_put_text(document, "key", key);
     json_put_hex(document, "hash", hash);
     json_put_u64(document, "ring_version", henge_ring_version(ring));
     json_put_hex(document, "ring_fingerprint", henge_ring_fingerprint(ring));
-    json_t *owners = json_array();
-    for (uint32_t i = 0; i < route->owners_count; i++) {
-        json_t *owner = owner_json(view, &route->owners[i]);
-        if (owner != NULL) {
-            (void)json_array_append_new(owners, owner);
-        }
-    }
-    json_put(document, "owners", owners);
+    json_put(document, "owners", owners_json(view, route));
+    json_put(document, "pending", pending_json(view, route));
     return document;
 }
 
@@ -149,7 +173,7 @@ static json_t *ranges_json(const struct henge_view *view, const struct henge_rin
 }
 
 json_t *json_ring(const struct henge_view *view, bool with_ranges, enum henge_status *status_out) {
-    const struct henge_ring *ring = henge_view_ring(view);
+    const struct henge_ring *ring = henge_view_ring(view, HENGE_RING_CURRENT);
     if (with_ranges && henge_ring_points_count(ring) > JSON_RANGES_MAX) {
         *status_out = HENGE_FULL;
         return NULL;
@@ -167,6 +191,8 @@ json_t *json_ring(const struct henge_view *view, bool with_ranges, enum henge_st
     json_put_u64(document, "view", henge_view_number(view));
     json_put_u64(document, "ring_version", henge_ring_version(ring));
     json_put_hex(document, "ring_fingerprint", henge_ring_fingerprint(ring));
+    json_put_hex(document, "next_fingerprint",
+                 henge_ring_fingerprint(henge_view_ring(view, HENGE_RING_NEXT)));
     json_put_u64(document, "members_count", henge_ring_members_count(ring));
     json_put_u64(document, "points", henge_ring_points_count(ring));
     /* max / mean, where the mean share of n members is 1 / n */

@@ -102,8 +102,18 @@ enum henge_status henge_member_metadata(const struct henge_member *member, uint3
     return HENGE_OK;
 }
 
-const struct henge_ring *henge_view_ring(const struct henge_view *view) {
-    return view->ring->ring;
+const struct henge_ring *henge_view_ring(const struct henge_view *view,
+                                         enum henge_ring_which which) {
+    return which == HENGE_RING_NEXT ? view->ring_next->ring : view->ring->ring;
+}
+
+enum henge_status henge_view_route(const struct henge_view *view, uint64_t hash, size_t count,
+                                   struct henge_route *route_out) {
+    const enum henge_status status = henge_ring_owners(view->ring->ring, hash, count, route_out);
+    if (status == HENGE_OK && view->ring_next != view->ring) {
+        ring_route_pending(view->ring_next->ring, count, route_out);
+    }
+    return status;
 }
 
 uint64_t henge_view_number(const struct henge_view *view) {

@@ -35,8 +35,19 @@ HENGE_PUBLIC void henge_reader_begin(struct henge_reader *reader,
                                      const struct henge_view **view_out);
 HENGE_PUBLIC void henge_reader_end(struct henge_reader *reader);
 
-/* The current ring of the view. [wait-free] */
-HENGE_PUBLIC const struct henge_ring *henge_view_ring(const struct henge_view *view);
+/* A ring of the view: the current one, of the members that are ACTIVE or DRAINING, or the next one,
+ * of those that are JOINING or ACTIVE. They are one object while nobody joins or drains. The next
+ * ring has the fingerprint that the current one will have when it has taken its place, and until
+ * then the current one's version. [wait-free] */
+HENGE_PUBLIC const struct henge_ring *henge_view_ring(const struct henge_view *view,
+                                                      enum henge_ring_which which);
+
+/* The owners of a hash in the current ring, as henge_ring_owners gives them, and beside them those
+ * who will be owners in the next ring and are not yet: what is written meanwhile has to reach both.
+ * [wait-free] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_view_route(const struct henge_view *view,
+                                                                 uint64_t hash, size_t count,
+                                                                 struct henge_route *route_out);
 
 /* Rises by one with each publication on this node. [wait-free] */
 HENGE_PUBLIC uint64_t henge_view_number(const struct henge_view *view);

@@ -21,14 +21,25 @@ struct henge_ring; /* opaque */
 
 enum { HENGE_ROUTE_OWNERS_MAX = 8, HENGE_NO_SLOT = 0xffff };
 
+enum henge_ring_which { HENGE_RING_CURRENT = 0, HENGE_RING_NEXT };
+
 enum {
-    HENGE_OWNER_UP = 1u << 0,         /* ALIVE when the route was made */
-    HENGE_OWNER_ZONE_REPEAT = 1u << 1 /* its zone was already taken: not enough zones */
+    HENGE_OWNER_UP = 1u << 0,          /* ALIVE when the route was made */
+    HENGE_OWNER_ZONE_REPEAT = 1u << 1, /* its zone was already taken: not enough zones */
+    HENGE_OWNER_LEAVING = 1u << 2      /* no owner of this hash in the next ring */
 };
 
 struct henge_route_owner {
     uint16_t slot;  /* of this node's views: henge_members_by_slot */
     uint16_t flags; /* HENGE_OWNER_* */
+};
+
+/* One who will be an owner. */
+struct henge_route_pending {
+    uint16_t slot;
+    uint16_t flags; /* of HENGE_OWNER_*, as an owner in the next ring */
+    uint16_t
+        replaces; /* slot of the LEAVING owner whose place it takes, HENGE_NO_SLOT: a new place */
 };
 
 /* Where a key lives. Plain data: may be copied out of the section. */
@@ -37,8 +48,10 @@ struct henge_route {
     uint64_t ring_version;
     uint64_t hash;
     uint32_t owners_count;
-    uint32_t zones_count; /* distinct zones among the owners */
+    uint32_t zones_count;   /* distinct zones among the owners */
+    uint32_t pending_count; /* 0 but for henge_view_route, while members join or drain */
     struct henge_route_owner owners[HENGE_ROUTE_OWNERS_MAX];
+    struct henge_route_pending pending[HENGE_ROUTE_OWNERS_MAX];
 };
 
 /* The hash that all lookups use: XXH3, 64 bits, seed 0. Any thread. [wait-free] */

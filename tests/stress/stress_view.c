@@ -61,11 +61,13 @@ static void look_up(const struct henge_view *view, uint64_t key) {
     uint64_t hash = henge_ring_hash(&key, sizeof(key));
     struct henge_member member;
     struct henge_route route;
-    uint32_t slot = henge_ring_owner_hash(henge_view_ring(view), hash);
+    uint32_t slot = henge_ring_owner_hash(henge_view_ring(view, HENGE_RING_CURRENT), hash);
     bool is_good = slot != HENGE_NO_SLOT &&
                    henge_members_by_slot(view, slot, &member) == HENGE_OK && member.name[0] == 'm';
-    is_good = is_good && henge_ring_owners(henge_view_ring(view), hash, 3, &route) == HENGE_OK &&
-              route.owners[0].slot == slot;
+    is_good =
+        is_good &&
+        henge_ring_owners(henge_view_ring(view, HENGE_RING_CURRENT), hash, 3, &route) == HENGE_OK &&
+        route.owners[0].slot == slot;
     atomic_fetch_add_explicit(&lookups, 1, memory_order_relaxed);
     if (!is_good) {
         atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed);

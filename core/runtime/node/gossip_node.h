@@ -67,7 +67,8 @@ struct gossip_node {
     /* The view. */
     _Atomic(struct henge_view *) view;
     struct view_owner view_owner;
-    struct shared_ring *ring;
+    struct shared_ring *ring;      /* the present one */
+    struct shared_ring *ring_next; /* the same object while nobody joins or drains */
     struct publication publication;
     bool has_unshown;               /* members in the overlay that the view does not show yet */
     uint64_t publish_not_before_ns; /* after a publication that could not be */
@@ -145,6 +146,12 @@ void gossip_node_last_view(struct gossip_node *node);
 /* Does the present view hold this life of the member? */
 bool gossip_node_is_shown(const struct gossip_node *node, uint32_t slot);
 void gossip_node_slot_forgotten(struct gossip_node *node, uint32_t slot);
+
+/* gossip_ring.c: the rings of the members that are in them now. False: no memory. */
+bool gossip_node_ring_renew(struct gossip_node *node, uint64_t now_ns);
+/* The number and fingerprint of the present one only. */
+void gossip_node_ring_renew_unread(struct gossip_node *node, uint64_t now_ns);
+void gossip_node_rings_release(struct gossip_node *node);
 
 /* gossip_feed.c: what the detector has to hear. */
 void gossip_node_feed_mark(struct gossip_node *node, const struct member_change *change);

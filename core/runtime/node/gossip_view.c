@@ -7,7 +7,6 @@
 #include "core/runtime/node/gossip_node.h"
 #include "core/base/assert.h"
 #include "core/base/mutant.h"
-#include <string.h>
 
 static struct gossip_node *node_of_owner(struct view_owner *owner) {
     return (struct gossip_node *)(void *)((char *)owner - offsetof(struct gossip_node, view_owner));
@@ -59,147 +58,6 @@ static void on_view_release(struct view_owner *owner, struct henge_view *view) {
     }
 }
 
-static bool is_in_ring(const struct gossip_node *node, const struct member *member,
-                       uint64_t now_ns) {
-    if (!member->record || (member->status == HENGE_LEFT && !MUTANT(RING_KEEPS_THE_LEFT))) {
-        return false;
-    }
-    return member->status != HENGE_DEAD ||
-           now_ns - member->status_since_ns < node->settings.ring_removal_delay_ns;
-}
-
-static struct ring_member ring_member_of(const struct record *record, uint32_t slot) {
-    return (struct ring_member){
-        .name = record->name,
-        .zone = record->zone,
-        .region = record->region,
-        .role = record->role,
-        .slot = (uint16_t)slot,
-        .vnodes = record->vnodes,
-        .weight = MUTANT(RING_OF_SLOTS) ? (uint16_t)(slot % 3) : record->weight,
-        .ring_state = record->ring_state,
-    };
-}
-
-/* JOINING members own nothing yet, so the present ring is without them: one who comes and goes does
- * not change it. But after a cut all may come back at once, each of them JOINING for a while
- * (standing.h), and somebody has to own the keys: where nobody is ACTIVE or DRAINING, they do. */
-static size_t joining_drop(struct ring_member *members, size_t count) {
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (members[i].ring_state != HENGE_RING_JOINING) {
-            members[kept++] = members[i];
-        }
-    }
-    for (size_t i = 0; kept == 0 && i < count; i++) {
-        members[i].ring_state = HENGE_RING_ACTIVE;
-    }
-    return kept > 0 ? kept : count;
-}
-
-static size_t ring_members_gather(struct gossip_node *node, uint64_t now_ns) {
-    size_t count = 0;
-    uint32_t slots = membership_slots(node->membership);
-    for (uint32_t slot = 0; slot < slots; slot++) {
-        const struct member *member = membership_member(node->membership, slot);
-        if (is_in_ring(node, member, now_ns)) {
-            node->ring_members[count++] = ring_member_of(member->record, slot);
-        }
-    }
-    return joining_drop(node->ring_members, count);
-}
-
-/* A new ring, or the number of one, has taken the place of the last. */
-static void ring_replaced(struct gossip_node *node, uint64_t fingerprint) {
-    uint64_t old_version = node->ring_version;
-    node->ring_version = old_version + 1;
-    node->ring_fingerprint = fingerprint;
-    if (old_version != 0) {
-        gossip_node_event_topology(node, old_version);
-    }
-}
-
-/* The ring of the members that are in it now; the present one if it is the same. */
-static bool ring_renew(struct gossip_node *node, uint64_t now_ns) {
-    size_t count = ring_members_gather(node, now_ns);
-    struct ring_parameters parameters = {.version = node->ring_version + 1,
-                                         .up_by_slot = node->overlay->up};
-    memcpy(parameters.salt, node->settings.ring_salt, sizeof(parameters.salt));
-    uint64_t fingerprint = ring_fingerprint_of(&parameters, node->ring_members, count);
-    if (node->ring && node->ring_fingerprint == fingerprint) {
-        return true;
-    }
-    struct henge_ring *ring = NULL;
-    if (ring_build(node->memory, &parameters, node->ring_members, count, &ring) != HENGE_OK) {
-        return false;
-    }
-    struct shared_ring *shared = shared_ring_create(node->memory, ring);
-    if (!shared) {
-        ring_destroy(node->memory, ring);
-        return false;
-    }
-    if (node->ring) {
-        shared_ring_release(node->memory, node->ring);
-    }
-    node->ring = shared;
-    ring_replaced(node, fingerprint);
-    return true;
-}
-
-/* A record never changes, and many nodes share it: it is hashed once. */
-static uint64_t ring_hash_of(struct record *record, uint32_t slot) {
-    if (record->ring_hash == 0 || MUTANT(RING_OF_SLOTS)) {
-        struct ring_member member = ring_member_of(record, slot);
-        record->ring_hash = ring_member_hash(&member);
-    }
-    return record->ring_hash;
-}
-
-/* The same with all of them as owners: see joining_drop. */
-static uint64_t ring_sum_active(const struct gossip_node *node, uint64_t now_ns) {
-    uint64_t sum = 0;
-    uint32_t slots = membership_slots(node->membership);
-    for (uint32_t slot = 0; slot < slots; slot++) {
-        const struct member *member = membership_member(node->membership, slot);
-        if (is_in_ring(node, member, now_ns)) {
-            struct ring_member entry = ring_member_of(member->record, slot);
-            entry.ring_state = HENGE_RING_ACTIVE;
-            sum += ring_member_hash(&entry);
-        }
-    }
-    return sum;
-}
-
-/* What the ring's fingerprint would be, without an array of members: see joining_drop. */
-static void ring_renew_unread(struct gossip_node *node, uint64_t now_ns) {
-    uint64_t sum = 0;
-    size_t count = 0;
-    size_t joining = 0;
-    uint32_t slots = membership_slots(node->membership);
-    for (uint32_t slot = 0; slot < slots; slot++) {
-        const struct member *member = membership_member(node->membership, slot);
-        if (!is_in_ring(node, member, now_ns)) {
-            continue;
-        }
-        if (member->record->ring_state == HENGE_RING_JOINING) {
-            joining++;
-        } else {
-            sum += ring_hash_of(member->record, slot);
-            count++;
-        }
-    }
-    if (count == 0) {
-        sum = ring_sum_active(node, now_ns);
-        count = joining;
-    }
-    struct ring_parameters parameters = {.version = 0};
-    memcpy(parameters.salt, node->settings.ring_salt, sizeof(parameters.salt));
-    uint64_t fingerprint = ring_fingerprint_of_sum(&parameters, sum, count);
-    if (node->ring_version == 0 || node->ring_fingerprint != fingerprint) {
-        ring_replaced(node, fingerprint);
-    }
-}
-
 bool gossip_node_is_shown(const struct gossip_node *node, uint32_t slot) {
     const struct henge_view *view = atomic_load_explicit(&node->view, memory_order_relaxed);
     if (node->settings.is_unread) {
@@ -222,7 +80,7 @@ static void unshown_show(struct gossip_node *node, const struct henge_view *view
 /* Numbers and fingerprints as if there were a view. */
 static void publish_unread(struct gossip_node *node, uint64_t now_ns, bool with_ring) {
     if (with_ring) {
-        ring_renew_unread(node, now_ns);
+        gossip_node_ring_renew_unread(node, now_ns);
     }
     node->view_number++;
     publication_done(&node->publication, now_ns, with_ring);
@@ -239,11 +97,11 @@ static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ri
         counter_add(&node->counters.views_delayed, 1);
         return false;
     }
-    if (with_ring && !ring_renew(node, now_ns)) {
+    if (with_ring && !gossip_node_ring_renew(node, now_ns)) {
         return false;
     }
     struct henge_view *view = view_build(&node->view_owner, node->membership, node->overlay,
-                                         node->ring, node->view_number + 1);
+                                         node->ring, node->ring_next, node->view_number + 1);
     if (!view) {
         return false;
     }
@@ -274,9 +132,7 @@ void gossip_node_last_view(struct gossip_node *node) {
     if (view) {
         view_release(view);
     }
-    if (node->ring) {
-        shared_ring_release(node->memory, node->ring);
-    }
+    gossip_node_rings_release(node);
 }
 
 void gossip_node_slot_forgotten(struct gossip_node *node, uint32_t slot) {

@@ -13,6 +13,9 @@ struct shared_ring *shared_ring_create(struct memory *memory, struct henge_ring 
 }
 
 void shared_ring_release(struct memory *memory, struct shared_ring *ring) {
+    if (!ring) {
+        return;
+    }
     ASSERT(ring->references > 0);
     if (--ring->references == 0) {
         ring_destroy(memory, ring->ring);
@@ -28,7 +31,7 @@ static int compare_names(const void *left, const void *right) {
 
 struct henge_view *view_build(struct view_owner *owner, const struct membership *membership,
                               const struct overlay *overlay, struct shared_ring *ring,
-                              uint64_t number) {
+                              struct shared_ring *ring_next, uint64_t number) {
     uint32_t slots = membership_slots(membership);
     size_t members_bytes = (size_t)slots * sizeof(struct view_member);
     size_t bytes = sizeof(struct henge_view) + members_bytes + (size_t)slots * sizeof(uint16_t);
@@ -41,10 +44,12 @@ struct henge_view *view_build(struct view_owner *owner, const struct membership 
     view->fingerprint = membership_fingerprint(membership);
     view->overlay = overlay;
     view->ring = ring;
+    view->ring_next = ring_next;
     view->owner = owner;
     view->slots = slots;
     view->index_by_slot = (uint16_t *)(void *)((uint8_t *)view->members + members_bytes);
     ring->references++;
+    ring_next->references++;
     for (uint32_t slot = 0; slot < slots; slot++) {
         const struct member *member = membership_member(membership, slot);
         if (member->record) {
@@ -70,5 +75,6 @@ void view_release(struct henge_view *view) {
         record_release(owner->store, view->members[index].record);
     }
     shared_ring_release(owner->memory, view->ring);
+    shared_ring_release(owner->memory, view->ring_next);
     memory_release(owner->memory, view, view->allocated_bytes, HENGE_MEMORY_MEMBER);
 }

@@ -33,6 +33,7 @@ struct henge_view {
     uint64_t retired_ns; /* set when it is replaced */
     const struct overlay *overlay;
     struct shared_ring *ring;
+    struct shared_ring *ring_next;
     struct view_owner *owner;
     size_t allocated_bytes;
     uint32_t self_slot;
@@ -50,15 +51,16 @@ struct view_owner {
     void (*on_release)(struct view_owner *owner, struct henge_view *view);
 };
 
-/* All members of the membership with this ring (one reference more). NULL: no memory. */
+/* All members of the membership with these rings (one reference more). NULL: no memory. */
 struct henge_view *view_build(struct view_owner *owner, const struct membership *membership,
                               const struct overlay *overlay, struct shared_ring *ring,
-                              uint64_t number);
+                              struct shared_ring *ring_next, uint64_t number);
 /* Gives back records, ring and memory. */
 void view_release(struct henge_view *view);
 
 /* Builds the ring of what is in it now. */
 struct shared_ring *shared_ring_create(struct memory *memory, struct henge_ring *ring);
+/* NULL is ignored. */
 void shared_ring_release(struct memory *memory, struct shared_ring *ring);
 
 #endif

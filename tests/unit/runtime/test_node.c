@@ -67,7 +67,8 @@ ParameterizedTest(unsigned *threads, node, three_join_and_agree, .timeout = 120)
     for (uint64_t key = 0; key < 1000; key++) {
         uint64_t hash = henge_ring_hash(&key, sizeof(key));
         for (int side = 0; side < 2; side++) {
-            cr_assert_eq(henge_ring_owners(henge_view_ring(views[side]), hash, 3, &routes[side]),
+            cr_assert_eq(henge_ring_owners(henge_view_ring(views[side], HENGE_RING_CURRENT), hash,
+                                           3, &routes[side]),
                          HENGE_OK);
             cr_assert_eq(routes[side].owners_count, 3);
         }

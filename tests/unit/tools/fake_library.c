@@ -85,7 +85,9 @@ enum henge_status henge_member_metadata(const struct henge_member *member, uint3
     return HENGE_OK;
 }
 
-const struct henge_ring *henge_view_ring(const struct henge_view *view) {
+const struct henge_ring *henge_view_ring(const struct henge_view *view,
+                                         enum henge_ring_which which) {
+    (void)which;
     return (const struct henge_ring *)(const void *)view;
 }
 

@@ -68,16 +68,23 @@ Test(json, text_that_is_not_utf8_costs_neither_key_nor_document) {
 Test(json, a_lookup_names_its_owners_in_order) {
     member_add("n1", 0, "a");
     member_add("n2", 5, "b");
+    member_add("n3", 3, "c");
     struct henge_route route = {.owners_count = 3,
                                 .owners = {{.slot = 5, .flags = HENGE_OWNER_UP},
-                                           {.slot = 0, .flags = 0},
-                                           {.slot = 99, .flags = HENGE_OWNER_UP}}};
+                                           {.slot = 0, .flags = HENGE_OWNER_LEAVING},
+                                           {.slot = 99, .flags = HENGE_OWNER_UP}},
+                                .pending_count = 2,
+                                .pending = {{.slot = 3, .flags = HENGE_OWNER_UP, .replaces = 0},
+                                            {.slot = 99, .replaces = 0}}};
     expect_line(json_lookup(no_view, "k\"1", 0x1fu, &route),
                 "{\"key\": \"k\\\"1\", \"hash\": \"000000000000001f\", \"ring_version\": 7, "
                 "\"ring_fingerprint\": \"00000000000000ab\", \"owners\": [{\"name\": \"n2\", "
-                "\"address\": \"127.0.0.1:7005\", \"zone\": \"b\", \"up\": true}, "
+                "\"address\": \"127.0.0.1:7005\", \"zone\": \"b\", \"up\": true, "
+                "\"leaving\": false}, "
                 "{\"name\": \"n1\", \"address\": \"127.0.0.1:7000\", \"zone\": \"a\", "
-                "\"up\": false}]}\n");
+                "\"up\": false, \"leaving\": true}], \"pending\": [{\"name\": \"n3\", "
+                "\"address\": \"127.0.0.1:7003\", \"zone\": \"c\", \"up\": true, "
+                "\"replaces\": \"n1\"}]}\n");
 }
 
 Test(json, shares_of_the_ring_add_up_and_the_balance_is_max_by_mean) {

@@ -40,15 +40,20 @@ Test(show, members) {
 }
 
 Test(show, a_lookup_that_finds_owners_and_one_that_does_not) {
-    char *text = shown(show_lookup,
-                       "{\"key\":\"k\",\"hash\":\"0f\",\"ring_version\":3,\"ring_fingerprint\":"
-                       "\"ab\",\"owners\":[{\"name\":\"n2\",\"address\":\"127.0.0.1:2\",\"zone\":"
-                       "\"b\",\"up\":true},{\"name\":\"n1\",\"address\":\"127.0.0.1:1\",\"zone\":"
-                       "\"\",\"up\":false}]}");
+    char *text =
+        shown(show_lookup,
+              "{\"key\":\"k\",\"hash\":\"0f\",\"ring_version\":3,\"ring_fingerprint\":"
+              "\"ab\",\"owners\":[{\"name\":\"n2\",\"address\":\"127.0.0.1:2\",\"zone\":"
+              "\"b\",\"up\":true},{\"name\":\"n1\",\"address\":\"127.0.0.1:1\",\"zone\":"
+              "\"\",\"up\":false,\"leaving\":true}],\"pending\":[{\"name\":\"n3\",\"address\":"
+              "\"127.0.0.1:3\",\"zone\":\"c\",\"up\":true,\"replaces\":\"n1\"},"
+              "{\"name\":\"n4\",\"address\":\"127.0.0.1:4\",\"replaces\":\"\"}]}");
     cr_expect_str_eq(text, "key k  hash 0f  ring version 3  fingerprint ab\n"
                            "#  OWNER  ADDRESS      ZONE  UP\n"
                            "1  n2     127.0.0.1:2  b     up\n"
-                           "2  n1     127.0.0.1:1  -     down\n");
+                           "2  n1     127.0.0.1:1  -     down, leaving\n"
+                           "pending: n3 at 127.0.0.1:3, takes the place of n1\n"
+                           "pending: n4 at 127.0.0.1:4, in a new place\n");
     free(text);
     text = shown(show_lookup, "{\"key\":\"k\",\"hash\":\"0f\",\"ring_version\":3,"
                               "\"ring_fingerprint\":\"ab\",\"owners\":[]}");

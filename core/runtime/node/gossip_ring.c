@@ -1,0 +1,190 @@
+/* core/runtime/node/gossip_ring.c - which members make the rings of a node, and their renewal.
+ *
+ * The present ring is made of the ACTIVE and DRAINING members, the next one of the JOINING and
+ * ACTIVE ones, each as if it were ACTIVE: so its fingerprint is that of the ring that will be, when
+ * the joining ones have joined and the draining ones have gone. While nobody joins or drains both
+ * are one object. JOINING members do not count for the present ring: one who comes and goes does
+ * not change it. But after a cut all may come back at once, each of them JOINING for a while
+ * (membership/standing.h), and somebody has to own the keys: where nobody is ACTIVE or DRAINING,
+ * they do. */
+#include "core/base/mutant.h"
+#include "core/runtime/node/gossip_node.h"
+#include <string.h>
+
+static bool is_in_ring(const struct gossip_node *node, const struct member *member,
+                       uint64_t now_ns) {
+    if (!member->record || (member->status == HENGE_LEFT && !MUTANT(RING_KEEPS_THE_LEFT))) {
+        return false;
+    }
+    return member->status != HENGE_DEAD ||
+           now_ns - member->status_since_ns < node->settings.ring_removal_delay_ns;
+}
+
+static struct ring_member ring_member_of(const struct record *record, uint32_t slot) {
+    return (struct ring_member){
+        .name = record->name,
+        .zone = record->zone,
+        .region = record->region,
+        .role = record->role,
+        .slot = (uint16_t)slot,
+        .vnodes = record->vnodes,
+        .weight = MUTANT(RING_OF_SLOTS) ? (uint16_t)(slot % 3) : record->weight,
+        .ring_state = record->ring_state,
+    };
+}
+
+static bool is_member_of(enum henge_ring_which which, uint8_t ring_state) {
+    return ring_state != (which == HENGE_RING_CURRENT ? (uint8_t)HENGE_RING_JOINING
+                                                      : (uint8_t)HENGE_RING_DRAINING);
+}
+
+/* Into the scratch array. */
+static size_t members_gather(struct gossip_node *node, enum henge_ring_which which,
+                             uint64_t now_ns) {
+    size_t count = 0;
+    uint32_t slots = membership_slots(node->membership);
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        const struct member *member = membership_member(node->membership, slot);
+        if (is_in_ring(node, member, now_ns) && is_member_of(which, member->record->ring_state)) {
+            struct ring_member *entry = &node->ring_members[count++];
+            *entry = ring_member_of(member->record, slot);
+            if (which == HENGE_RING_NEXT) {
+                entry->ring_state = HENGE_RING_ACTIVE;
+            }
+        }
+    }
+    return count;
+}
+
+/* A new ring, or the number of one, has taken the place of the last. */
+static void ring_replaced(struct gossip_node *node, uint64_t fingerprint) {
+    uint64_t old_version = node->ring_version;
+    node->ring_version = old_version + 1;
+    node->ring_fingerprint = fingerprint;
+    if (old_version != 0) {
+        gossip_node_event_topology(node, old_version);
+    }
+}
+
+static struct ring_parameters parameters_of(const struct gossip_node *node, uint64_t version) {
+    struct ring_parameters parameters = {.version = version, .up_by_slot = node->overlay->up};
+    memcpy(parameters.salt, node->settings.ring_salt, sizeof(parameters.salt));
+    return parameters;
+}
+
+/* Of the members in the scratch array, in place of *ring. */
+static bool ring_make(struct gossip_node *node, size_t count, uint64_t version,
+                      struct shared_ring **ring) {
+    const struct ring_parameters parameters = parameters_of(node, version);
+    struct henge_ring *built = NULL;
+    if (ring_build(node->memory, &parameters, node->ring_members, count, &built) != HENGE_OK) {
+        return false;
+    }
+    struct shared_ring *shared = shared_ring_create(node->memory, built);
+    if (!shared) {
+        ring_destroy(node->memory, built);
+        return false;
+    }
+    shared_ring_release(node->memory, *ring);
+    *ring = shared;
+    return true;
+}
+
+static bool has_fingerprint(const struct shared_ring *ring, uint64_t fingerprint) {
+    return ring && henge_ring_fingerprint(ring->ring) == fingerprint;
+}
+
+static uint64_t fingerprint_of(const struct gossip_node *node, size_t count) {
+    const struct ring_parameters parameters = parameters_of(node, 0);
+    return ring_fingerprint_of(&parameters, node->ring_members, count);
+}
+
+static bool current_renew(struct gossip_node *node, uint64_t now_ns) {
+    size_t count = members_gather(node, HENGE_RING_CURRENT, now_ns);
+    if (count == 0) {
+        count = members_gather(node, HENGE_RING_NEXT, now_ns);
+    }
+    const uint64_t fingerprint = fingerprint_of(node, count);
+    if (has_fingerprint(node->ring, fingerprint)) {
+        return true;
+    }
+    if (!ring_make(node, count, node->ring_version + 1, &node->ring)) {
+        return false;
+    }
+    ring_replaced(node, fingerprint);
+    return true;
+}
+
+static bool next_renew(struct gossip_node *node, uint64_t now_ns) {
+    const size_t count = members_gather(node, HENGE_RING_NEXT, now_ns);
+    const uint64_t fingerprint = fingerprint_of(node, count);
+    if (has_fingerprint(node->ring, fingerprint)) {
+        shared_ring_release(node->memory, node->ring_next);
+        node->ring_next = node->ring;
+        node->ring_next->references++;
+        return true;
+    }
+    return has_fingerprint(node->ring_next, fingerprint) ||
+           ring_make(node, count, node->ring_version, &node->ring_next);
+}
+
+bool gossip_node_ring_renew(struct gossip_node *node, uint64_t now_ns) {
+    return current_renew(node, now_ns) && next_renew(node, now_ns);
+}
+
+void gossip_node_rings_release(struct gossip_node *node) {
+    shared_ring_release(node->memory, node->ring);
+    shared_ring_release(node->memory, node->ring_next);
+}
+
+/* A record never changes, and many nodes share it: it is hashed once. */
+static uint64_t ring_hash_of(struct record *record, uint32_t slot) {
+    if (record->ring_hash == 0 || MUTANT(RING_OF_SLOTS)) {
+        struct ring_member member = ring_member_of(record, slot);
+        record->ring_hash = ring_member_hash(&member);
+    }
+    return record->ring_hash;
+}
+
+/* The sum of the present ring where nobody is ACTIVE or DRAINING. */
+static uint64_t ring_sum_active(const struct gossip_node *node, uint64_t now_ns) {
+    uint64_t sum = 0;
+    uint32_t slots = membership_slots(node->membership);
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        const struct member *member = membership_member(node->membership, slot);
+        if (is_in_ring(node, member, now_ns)) {
+            struct ring_member entry = ring_member_of(member->record, slot);
+            entry.ring_state = HENGE_RING_ACTIVE;
+            sum += ring_member_hash(&entry);
+        }
+    }
+    return sum;
+}
+
+void gossip_node_ring_renew_unread(struct gossip_node *node, uint64_t now_ns) {
+    uint64_t sum = 0;
+    size_t count = 0;
+    size_t joining = 0;
+    uint32_t slots = membership_slots(node->membership);
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        const struct member *member = membership_member(node->membership, slot);
+        if (!is_in_ring(node, member, now_ns)) {
+            continue;
+        }
+        if (is_member_of(HENGE_RING_CURRENT, member->record->ring_state)) {
+            sum += ring_hash_of(member->record, slot);
+            count++;
+        } else {
+            joining++;
+        }
+    }
+    if (count == 0) {
+        sum = ring_sum_active(node, now_ns);
+        count = joining;
+    }
+    const struct ring_parameters parameters = parameters_of(node, 0);
+    const uint64_t fingerprint = ring_fingerprint_of_sum(&parameters, sum, count);
+    if (node->ring_version == 0 || node->ring_fingerprint != fingerprint) {
+        ring_replaced(node, fingerprint);
+    }
+}
