@@ -5,7 +5,6 @@
 #include "ring/ring_internal.h"
 #include "core/base/hash.h"
 #include "core/base/map.h"
-#include "henge/config.h"
 #include <string.h>
 
 enum { NO_MEMBER = 0xffff };
@@ -83,48 +82,61 @@ static void *array_at(uint8_t *block, size_t offset) {
     return block + offset;
 }
 
-/* Where the arrays lie behind the struct, each after the ones with wider alignment. */
-static size_t lay_out(struct build *build, unsigned bits, uint8_t *block) {
-    const size_t cells_count = (size_t)1 << bits;
+/* Where the arrays lie behind the struct, each after the ones with wider alignment. Returns the
+ * bytes of it all; `block` may be NULL. */
+static size_t lay_out(size_t cells_count, size_t points_count, size_t slots_count, uint8_t *block,
+                      struct ring_arrays *arrays_out) {
     const size_t cells_at =
         (sizeof(struct henge_ring) + RING_ALIGNMENT - 1) / RING_ALIGNMENT * RING_ALIGNMENT;
     const size_t lists_at = cells_at + cells_count * sizeof(struct ring_cell);
     const size_t points_at = lists_at + cells_count * sizeof(struct ring_list_line);
-    const size_t starts_at = points_at + build->points_count * sizeof(uint64_t);
+    const size_t starts_at = points_at + points_count * sizeof(uint64_t);
     const size_t zones_at = starts_at + (cells_count + 1) * sizeof(uint32_t);
+    const size_t names_at = zones_at + slots_count * sizeof(uint16_t);
     if (block != NULL) {
-        build->arrays = (struct ring_arrays){.cells = array_at(block, cells_at),
-                                             .lists = array_at(block, lists_at),
-                                             .points = array_at(block, points_at),
-                                             .starts = array_at(block, starts_at),
-                                             .zone_of_slot = array_at(block, zones_at)};
+        *arrays_out = (struct ring_arrays){.cells = array_at(block, cells_at),
+                                           .lists = array_at(block, lists_at),
+                                           .points = array_at(block, points_at),
+                                           .starts = array_at(block, starts_at),
+                                           .zone_of_slot = array_at(block, zones_at),
+                                           .names = array_at(block, names_at)};
     }
-    return zones_at + build->slots_count * sizeof(uint16_t);
+    return names_at + slots_count * HENGE_NAME_BYTES;
+}
+
+struct henge_ring *ring_allocate(struct memory *memory, size_t slots_count, size_t points_count,
+                                 struct ring_arrays *arrays_out) {
+    const unsigned bits = cell_bits_for(points_count);
+    const size_t cells_count = (size_t)1 << bits;
+    const size_t block_bytes = lay_out(cells_count, points_count, slots_count, NULL, arrays_out);
+    uint8_t *block = memory_alloc_aligned(memory, block_bytes, RING_ALIGNMENT, HENGE_MEMORY_RING);
+    if (block == NULL) {
+        return NULL;
+    }
+    lay_out(cells_count, points_count, slots_count, block, arrays_out);
+    memset(arrays_out->zone_of_slot, 0, slots_count * sizeof(uint16_t));
+    memset(arrays_out->names, 0, slots_count * HENGE_NAME_BYTES);
+    struct henge_ring *ring = (struct henge_ring *)(void *)block;
+    *ring = (struct henge_ring){.kernel = ring_kernel_best(),
+                                .cells = arrays_out->cells,
+                                .lists = arrays_out->lists,
+                                .points = arrays_out->points,
+                                .starts = arrays_out->starts,
+                                .shift = 64 - bits,
+                                .points_count = (uint32_t)points_count,
+                                .zone_of_slot = arrays_out->zone_of_slot,
+                                .block_bytes = block_bytes,
+                                .names = arrays_out->names,
+                                .slots_count = (uint32_t)slots_count};
+    return ring;
 }
 
 static enum henge_status allocate(struct build *build) {
-    const unsigned bits = cell_bits_for(build->points_count);
-    const size_t block_bytes = lay_out(build, bits, NULL);
-    uint8_t *block =
-        memory_alloc_aligned(build->memory, block_bytes, RING_ALIGNMENT, HENGE_MEMORY_RING);
-    if (block == NULL) {
-        return HENGE_NO_MEMORY;
-    }
-    lay_out(build, bits, block);
-    memset(build->arrays.zone_of_slot, 0, build->slots_count * sizeof(uint16_t));
-    build->ring = (struct henge_ring *)(void *)block;
-    *build->ring = (struct henge_ring){.kernel = ring_kernel_best(),
-                                       .cells = build->arrays.cells,
-                                       .lists = build->arrays.lists,
-                                       .points = build->arrays.points,
-                                       .starts = build->arrays.starts,
-                                       .shift = 64 - bits,
-                                       .points_count = (uint32_t)build->points_count,
-                                       .zone_of_slot = build->arrays.zone_of_slot,
-                                       .block_bytes = block_bytes};
+    build->ring =
+        ring_allocate(build->memory, build->slots_count, build->points_count, &build->arrays);
     build->scratch = memory_alloc(build->memory, build->points_count * sizeof(*build->scratch),
                                   HENGE_MEMORY_RING);
-    return build->scratch == NULL ? HENGE_NO_MEMORY : HENGE_OK;
+    return build->ring == NULL || build->scratch == NULL ? HENGE_NO_MEMORY : HENGE_OK;
 }
 
 /* Gives a slot its zone. A zone goes by the slot of the first member seen in it: only equality
@@ -146,16 +158,20 @@ static bool place_in_zone(struct build *build, struct map *zones,
     }
 }
 
-static enum henge_status number_zones(struct build *build) {
+/* Counts those that own points, and gives their slots zones and names. */
+static enum henge_status place_members(struct build *build) {
     struct map zones;
     if (!map_init(&zones, build->memory, 16, HENGE_MEMORY_RING)) {
         return HENGE_NO_MEMORY;
     }
     enum henge_status status = HENGE_OK;
     for (size_t i = 0; i < build->count && status == HENGE_OK; i++) {
-        if (member_points(&build->members[i]) > 0) {
+        const struct ring_member *member = &build->members[i];
+        if (member_points(member) > 0) {
             build->ring->members_count++;
-            status = place_in_zone(build, &zones, &build->members[i]) ? HENGE_OK : HENGE_NO_MEMORY;
+            memcpy(build->arrays.names + (size_t)member->slot * HENGE_NAME_BYTES, member->name,
+                   strlen(member->name));
+            status = place_in_zone(build, &zones, member) ? HENGE_OK : HENGE_NO_MEMORY;
         }
     }
     map_deinit(&zones);
@@ -215,7 +231,7 @@ static enum henge_status run_build(struct build *build, const struct token_sourc
         status = allocate(build);
     }
     if (status == HENGE_OK) {
-        status = number_zones(build);
+        status = place_members(build);
     }
     if (status == HENGE_OK) {
         place_points(build, source);

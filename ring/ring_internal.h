@@ -8,8 +8,9 @@
  *     list line  | 16 seconds                  | 16 thirds |     the line beside it
  *
  * A ring is one block of memory: this struct, then the cells, the list lines, the points in
- * clockwise order, where the points of each cell start, and the zones by slot. Nothing in it is
- * written after the build.
+ * clockwise order, where the points of each cell start, and zones and names by slot. Nothing in it
+ * is written after the build. No lookup reads the names: they are there for rings to be compared
+ * (diff.c) and kept (save.c).
  *
  * A lookup reads one line: the upper bits of the hash name a cell, and the owner stands where the
  * first of its thresholds lies at or behind the key. A threshold is the 16 bits of a point that
@@ -20,6 +21,7 @@
 #ifndef RING_RING_INTERNAL_H
 #define RING_RING_INTERNAL_H
 
+#include "henge/config.h"
 #include "ring/ring.h"
 
 #define POINT_TOKEN_MASK (~UINT64_C(0xffff))
@@ -85,6 +87,9 @@ struct henge_ring {
     uint64_t fingerprint;
     uint64_t version;
     size_t block_bytes;
+    const char *names;         /* HENGE_NAME_BYTES by slot, padded with NUL; empty: owns nothing */
+    uint32_t slots_count;      /* highest slot + 1 */
+    struct memory *own_memory; /* see plain.c; NULL when somebody else owns the ring */
 };
 
 /* Writes the `count` tokens of one member, each below 2^48. The tests put their own in here. */
@@ -111,7 +116,13 @@ struct ring_arrays {
     uint64_t *points;
     uint32_t *starts;
     uint16_t *zone_of_slot;
+    char *names;
 };
+
+/* A ring with room for so many slots and points, to be filled; NULL without memory. Zones, names
+ * and counts are zero. */
+struct henge_ring *ring_allocate(struct memory *memory, size_t slots_count, size_t points_count,
+                                 struct ring_arrays *arrays_out);
 
 /* Fills starts, cells and list lines of a ring whose points and zones are there. `scratch` has a
  * word for each point. */
@@ -137,6 +148,11 @@ static inline uint64_t point_token(uint64_t point) {
 
 static inline uint32_t point_slot(uint64_t point) {
     return (uint32_t)(point & ~POINT_TOKEN_MASK);
+}
+
+/* Of a slot below slots_count. */
+static inline const char *ring_name(const struct henge_ring *ring, uint32_t slot) {
+    return ring->names + (size_t)slot * HENGE_NAME_BYTES;
 }
 
 static inline size_t ring_cells_count(const struct henge_ring *ring) {
