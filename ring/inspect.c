@@ -1,5 +1,6 @@
 /* ring/inspect.c - what a ring says about itself. */
 #include "ring/ring_internal.h"
+#include <string.h>
 
 uint64_t henge_ring_fingerprint(const struct henge_ring *ring) {
     return ring->fingerprint;
@@ -49,4 +50,32 @@ enum henge_status henge_ring_range_at(const struct henge_ring *ring, size_t inde
                                            .until = last_hash_of(point_token(ring->points[index])),
                                            .slot = point_slot(ring->points[index])};
     return HENGE_OK;
+}
+
+const char *henge_ring_name(const struct henge_ring *ring, uint32_t slot) {
+    const char *name = slot < ring->slots_count ? ring_name(ring, slot) : "";
+    return name[0] == '\0' ? NULL : name;
+}
+
+uint32_t henge_ring_slot_of(const struct henge_ring *ring, const char *name) {
+    for (uint32_t slot = 0; slot < ring->slots_count && name[0] != '\0'; slot++) {
+        if (strcmp(ring_name(ring, slot), name) == 0) {
+            return slot;
+        }
+    }
+    return HENGE_NO_SLOT;
+}
+
+size_t henge_ring_ranges_of(const struct henge_ring *ring, uint32_t slot, uint32_t *ranges_out,
+                            size_t room) {
+    size_t count = 0;
+    for (uint32_t i = 0; i < ring->points_count; i++) {
+        if (point_slot(ring->points[i]) == slot) {
+            if (count < room) {
+                ranges_out[count] = i;
+            }
+            count++;
+        }
+    }
+    return count;
 }

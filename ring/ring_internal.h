@@ -106,6 +106,11 @@ enum henge_status ring_build_from(struct memory *memory, const struct ring_param
                                   const struct ring_member *members, size_t count,
                                   const struct token_source *source, struct henge_ring **ring_out);
 
+/* The memory of a ring that the caller of henge_ring_build or _load owns: it goes into
+ * ring->own_memory. NULL when there is none. */
+struct memory *ring_memory_create(const struct henge_allocator *allocator);
+void ring_memory_destroy(struct memory *memory);
+
 /* Ascending by token; points with equal tokens keep their order. `scratch` has `count` words. */
 void sort_points(uint64_t *points, uint64_t *scratch, size_t count);
 

@@ -127,6 +127,58 @@ HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
 henge_ring_range_at(const struct henge_ring *ring, size_t index,
                     struct henge_ring_range *range_out);
 
+/* --- Rings as data: docs/ring.md --- */
+
+struct henge_allocator; /* henge/runtime.h */
+
+/* A member, for a ring without a cluster. The strings are read during the call only. */
+struct henge_ring_member {
+    size_t size_bytes; /* sizeof(struct henge_ring_member), in each */
+    const char *name;  /* 1..63 bytes; each once */
+    const char *zone;  /* NULL is "" */
+    const char *region;
+    const char *role;
+    uint16_t vnodes; /* at weight 1 */
+    uint16_t weight; /* 0 owns nothing; points = vnodes * weight */
+    enum henge_ring_state ring_state;
+};
+
+struct henge_ring_parameters {
+    size_t size_bytes;
+    uint8_t salt[16];                        /* of the cluster; zero without a key */
+    enum henge_ring_which which;             /* of the two rings of these members */
+    uint64_t version;                        /* told back by henge_ring_version */
+    const struct henge_allocator *allocator; /* copied; NULL takes malloc */
+};
+
+/* The ring of these members, in any order, the same as a node's whose view has them; a member's
+ * slot is its index. Nobody is known to be down in it. `parameters` may be NULL: no salt, the
+ * current ring, malloc. HENGE_INVALID: a size_bytes, state or `which` that this library does not
+ * know, a name that is missing, too long or used twice, more than 65534 members or 2^24 points.
+ * HENGE_NO_MEMORY. The ring is a constant: any thread may look up in it, without a section, until
+ * it is destroyed. Any thread. [may block: allocates] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_ring_build(const struct henge_ring_parameters *parameters,
+                 const struct henge_ring_member *members, size_t count,
+                 struct henge_ring **ring_out);
+
+/* Of a ring that henge_ring_build or henge_ring_load made. NULL is ignored, and so is a ring of a
+ * view, which is not the caller's. [may block] */
+HENGE_PUBLIC void henge_ring_destroy(struct henge_ring *ring);
+
+/* Name of a member that owns a part of the ring; NULL for any other slot. It lives as long as the
+ * ring. [wait-free] */
+HENGE_PUBLIC const char *henge_ring_name(const struct henge_ring *ring, uint32_t slot);
+
+/* Slot of the owner of that name, HENGE_NO_SLOT if there is none. O(slots). [wait-free] */
+HENGE_PUBLIC uint32_t henge_ring_slot_of(const struct henge_ring *ring, const char *name);
+
+/* Numbers of the ranges whose primary owner is the slot, ascending, as henge_ring_range_at counts
+ * them; the first `room` of them into ranges_out. Returns how many there are. O(points).
+ * [wait-free] */
+HENGE_PUBLIC size_t henge_ring_ranges_of(const struct henge_ring *ring, uint32_t slot,
+                                         uint32_t *ranges_out, size_t room);
+
 #ifdef __cplusplus
 }
 #endif

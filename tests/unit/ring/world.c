@@ -149,6 +149,31 @@ struct henge_ring *world_ring(const struct world *world, struct memory *memory) 
     return ring;
 }
 
+struct henge_ring_member *world_plain(const struct world *world) {
+    struct henge_ring_member *members = calloc(world->count + 1, sizeof(*members));
+    cr_assert(members != NULL);
+    for (size_t i = 0; i < world->count; i++) {
+        const struct ring_member *member = &world->members[i];
+        members[i] = (struct henge_ring_member){.size_bytes = sizeof(*members),
+                                                .name = member->name,
+                                                .zone = member->zone,
+                                                .vnodes = member->vnodes,
+                                                .weight = member->weight,
+                                                .ring_state = member->ring_state};
+    }
+    return members;
+}
+
+struct henge_ring *world_plain_ring(const struct world *world, enum henge_ring_which which) {
+    struct henge_ring_parameters parameters = {.size_bytes = sizeof(parameters), .which = which};
+    memcpy(parameters.salt, world->parameters.salt, sizeof(parameters.salt));
+    struct henge_ring_member *members = world_plain(world);
+    struct henge_ring *ring = NULL;
+    cr_assert(henge_ring_build(&parameters, members, world->count, &ring) == HENGE_OK);
+    free(members);
+    return ring;
+}
+
 /* Where a walk begins. */
 static size_t first_index(const struct world *world, uint64_t hash) {
     for (size_t i = 0; i < world->points_count; i++) {

@@ -9,7 +9,7 @@
 #include "core/base/random.h"
 #include "ring/ring_internal.h"
 
-enum { WORLD_MEMBERS_MAX = 301, WORLD_TEXT_BYTES = 32 };
+enum { WORLD_MEMBERS_MAX = 3000, WORLD_TEXT_BYTES = 32 };
 
 struct world_point {
     uint64_t token;
@@ -46,6 +46,13 @@ void world_free(struct world *world);
 void world_sort(struct world *world);
 /* The ring under test, of the same members and tokens. Fails the test if it cannot be built. */
 struct henge_ring *world_ring(const struct world *world, struct memory *memory);
+
+/* The same members as plain structs, to be freed: their order is the world's, so their slots are
+ * not.
+ */
+struct henge_ring_member *world_plain(const struct world *world);
+/* The ring of them, of one's own. Real tokens only. */
+struct henge_ring *world_plain_ring(const struct world *world, enum henge_ring_which which);
 
 /* NULL when nobody owns anything. */
 const struct ring_member *world_owner(const struct world *world, uint64_t hash);
