@@ -101,7 +101,6 @@ static void on_change(void *context, struct sim *sim, uint32_t host,
     struct checkers *checkers = context;
     struct watch *watch = &checkers->watch;
     watch->now_ns = sim_now_ns(sim);
-    watch->counts.changes++;
     const struct member *member =
         membership_member(sim_gossip(sim, host)->membership, change->slot);
     struct sight sight = {
@@ -127,7 +126,6 @@ static void on_event(void *context, struct sim *sim, uint32_t host,
     struct checkers *checkers = context;
     struct watch *watch = &checkers->watch;
     watch->now_ns = sim_now_ns(sim);
-    watch->counts.events++;
     uint32_t subject =
         event->name[0] == '\0' ? SIM_NOBODY : sim_host_of_name_hash(sim, hash64_text(event->name));
     for (size_t i = 0; i < LISTED; i++)
@@ -147,7 +145,6 @@ static void on_step(void *context, struct sim *sim, uint32_t host) {
     struct checkers *checkers = context;
     struct watch *watch = &checkers->watch;
     watch->now_ns = sim_now_ns(sim);
-    watch->counts.steps++;
     if (!watch->hosts[host].is_up)
         return;
     note_joined(watch, host);
@@ -163,7 +160,6 @@ static void on_send(void *context, struct sim *sim, uint32_t from, uint32_t to, 
     struct watch *watch = &checkers->watch;
     struct packet_sight packet = {from, to, lane, message, bytes};
     watch->now_ns = sim_now_ns(sim);
-    watch->counts.packets++;
     for (size_t i = 0; i < LISTED; i++)
         if (listed[i]->on_send != NULL)
             listed[i]->on_send(watch, checkers->states[i], &packet);
@@ -295,10 +291,6 @@ uint64_t checkers_violations_count(const struct checkers *checkers) {
 
 uint64_t checkers_violations_of(const struct checkers *checkers, uint8_t invariant) {
     return invariant <= CHECKERS_INVARIANTS ? checkers->watch.violations_by[invariant] : 0;
-}
-
-bool checkers_in_fault_set(const struct checkers *checkers, uint32_t host) {
-    return watch_in_fault_set(&checkers->watch, host);
 }
 
 bool checkers_was_faulty(const struct checkers *checkers, uint32_t host) {

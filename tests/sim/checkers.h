@@ -72,11 +72,8 @@ uint64_t checkers_violations_count(const struct checkers *checkers);
 /* Of one invariant, 1..16. */
 uint64_t checkers_violations_of(const struct checkers *checkers, uint8_t invariant);
 
-/* The scenario's fault set: hosts that a fault action names (crash, restart, leave, pause, stall,
- * deaf, slow, loss, cut, delay, capacity, drift beyond 1 %), from its beginning until
- * `settle` after its end, where settle is the longest suspicion plus 2 D; for the figures of
- * experiments also for ever after. */
-bool checkers_in_fault_set(const struct checkers *checkers, uint32_t host);
+/* It was in the scenario's fault set at any time: hosts that a fault action names (crash, restart,
+ * leave, pause, stall, deaf, slow, loss, cut, delay, capacity, drift beyond 1 %). */
 bool checkers_was_faulty(const struct checkers *checkers, uint32_t host);
 
 /* What is counted, never forbidden by itself. A verdict: a node's own DEAD about another, not
@@ -87,7 +84,6 @@ struct checkers_counts {
     uint64_t false_positives_healthy; /* FP-: and by one that never was either */
     uint64_t verdicts_about_down;     /* about a host that is down: right */
     uint64_t verdicts_about_faulty;   /* about one that is up, but was in the fault set */
-    uint64_t steps, changes, events, packets; /* that the checkers have looked at */
     /* All up hosts hold the same members, who are the up hosts, and equal rings: since when, and
      * how long after checkers_healed that first was so; UINT64_MAX = is not so, was never so. */
     uint64_t agreed_since_ns;

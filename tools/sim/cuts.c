@@ -17,26 +17,11 @@ static bool holds_for(const struct cut *cut, uint32_t from) {
     return (cut->holds[from / WORD_BITS] >> (from % WORD_BITS) & 1) != 0;
 }
 
-static void mark(struct sim *sim, const struct sim_hosts *hosts, bool more) {
-    for (uint32_t host = 0; host < sim->settings.hosts; host++) {
-        if (hosts_have(hosts, host)) {
-            sim->hosts[host].cuts += more ? 1 : UINT32_MAX;
-        }
-    }
-}
-
 /* What this host sends passes again. */
-static void lift(struct sim *sim, struct cut *cut, uint32_t from) {
-    if (!holds_for(cut, from)) {
-        return;
-    }
-    cut->holds[from / WORD_BITS] &= ~(UINT64_C(1) << (from % WORD_BITS));
-    cut->left--;
-    if (cut->marks_who) {
-        sim->hosts[from].cuts--;
-    }
-    if (cut->left == 0 && cut->marks_other) {
-        mark(sim, &cut->other, false);
+static void lift(struct cut *cut, uint32_t from) {
+    if (holds_for(cut, from)) {
+        cut->holds[from / WORD_BITS] &= ~(UINT64_C(1) << (from % WORD_BITS));
+        cut->left--;
     }
 }
 
@@ -59,19 +44,11 @@ void cut_begin(struct sim *sim, const struct ordered *ordered) {
     cut->order = ordered->number;
     cut->who = action->who;
     cut->other = action->other;
-    cut->marks_who = action->who.count <= action->other.count;
-    cut->marks_other = action->other.count <= action->who.count;
     for (uint32_t host = 0; host < sim->settings.hosts; host++) {
         if (hosts_have(&cut->who, host)) {
             cut->holds[host / WORD_BITS] |= UINT64_C(1) << (host % WORD_BITS);
             cut->left++;
         }
-    }
-    if (cut->left > 0 && cut->marks_who) {
-        mark(sim, &cut->who, true);
-    }
-    if (cut->left > 0 && cut->marks_other) {
-        mark(sim, &cut->other, true);
     }
     cut->next = sim->cuts;
     sim->cuts = cut;
@@ -81,7 +58,7 @@ void cut_begin(struct sim *sim, const struct ordered *ordered) {
 static void lift_all(struct sim *sim, struct cut *cut, const struct sim_hosts *who) {
     for (uint32_t host = 0; host < sim->settings.hosts; host++) {
         if (hosts_have(who, host)) {
-            lift(sim, cut, host);
+            lift(cut, host);
         }
     }
 }

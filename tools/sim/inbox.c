@@ -7,12 +7,11 @@ static bool is_reading(const struct host *host) {
 }
 
 /* What the host drops was no frame of a stream: streams wait by themselves. */
-static bool drop_if_full(struct host *host, struct packet *packet, uint32_t waiting, uint32_t max,
-                         uint64_t *count) {
+static bool drop_if_full(struct host *host, struct packet *packet, uint32_t waiting, uint32_t max) {
     if (packet->stream != 0 || waiting < max) {
         return false;
     }
-    (*count)++;
+    host->sim->counts.inbox_full++;
     host->inbox_drops++;
     packet_give(&host->sim->packets, packet);
     return true;
@@ -42,8 +41,7 @@ static void put(struct host *host, struct packet *packet) {
         turn_hand_packet(host, packet);
         return;
     }
-    if (drop_if_full(host, packet, host->inbox_datagrams, sim->settings.inbox_packets,
-                     &sim->counts.inbox_full)) {
+    if (drop_if_full(host, packet, host->inbox_datagrams, sim->settings.inbox_packets)) {
         return;
     }
     host->inbox_datagrams += packet->stream == 0;
@@ -56,8 +54,7 @@ static void put(struct host *host, struct packet *packet) {
 void inbox_arrive(struct host *host, struct packet *packet) {
     if (!host_has(host, SIM_DEAF)) {
         put(host, packet);
-    } else if (!drop_if_full(host, packet, host->held.count, SIM_HELD_MAX,
-                             &host->sim->counts.held_full)) {
+    } else if (!drop_if_full(host, packet, host->held.count, SIM_HELD_MAX)) {
         packet_chain_push(&host->held, packet);
     }
 }

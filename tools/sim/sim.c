@@ -316,19 +316,6 @@ bool sim_is_up(const struct sim *sim, uint32_t host) {
     return sim->hosts[host].is_up;
 }
 
-bool sim_is_faulty(const struct sim *sim, uint32_t host) {
-    const struct host *looked = &sim->hosts[host];
-    if (!looked->is_up || looked->cuts > 0) {
-        return true;
-    }
-    for (int kind = SIM_PAUSE; kind < SIM_ACTION_KINDS; kind++) {
-        if (looked->faults[kind].order != 0 && kind != SIM_LATER_VERSION) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool sim_is_cut(const struct sim *sim, uint32_t from, uint32_t to) {
     return cut_is(sim, from, to);
 }

@@ -150,9 +150,6 @@ uint64_t sim_trace_hash(const struct sim *sim);
 
 /* Looking at hosts. */
 bool sim_is_up(const struct sim *sim, uint32_t host);
-/* Now; down counts as faulty. Of a cut, the smaller side is; LATER_VERSION and clocks that have
- * jumped are no fault. */
-bool sim_is_faulty(const struct sim *sim, uint32_t host);
 bool sim_is_cut(const struct sim *sim, uint32_t from, uint32_t to);
 /* Of a host that is up. `now` in the node's own clock is sim_node_now_ns. */
 const struct gossip_node *sim_gossip(const struct sim *sim, uint32_t host);
@@ -178,7 +175,8 @@ struct sim_counts {
     uint64_t arrived;           /* at the socket of one that is up */
     uint64_t lost, cut, nobody; /* on the way; at a cut; to an address where nobody listens */
     uint64_t duplicated, replayed;
-    uint64_t link_full, inbox_full, role_full, held_full; /* dropped where they had to wait */
+    uint64_t link_full;  /* dropped: too many wait to leave */
+    uint64_t inbox_full; /* dropped: too many wait for one who does not read */
     uint64_t streams, streams_failed;
 };
 const struct sim_counts *sim_counts(const struct sim *sim);

@@ -120,7 +120,6 @@ struct host {
     uint64_t inbox_drops;     /* not yet told to the detector */
     uint64_t link_free_ns;    /* SIM_CAPACITY: when what waits will have gone */
     uint32_t streams;
-    uint32_t cuts; /* it is on the smaller side of so many */
 
     struct fault faults[SIM_ACTION_KINDS];
     struct sim_traffic traffic;
@@ -138,8 +137,7 @@ struct cut {
     uint64_t order;
     uint32_t left; /* hosts of `who` for which it holds */
     struct sim_hosts who, other;
-    bool marks_who, marks_other; /* which side counts as faulty */
-    uint64_t holds[];            /* bits by host */
+    uint64_t holds[]; /* bits by host */
 };
 
 struct stream;

@@ -166,7 +166,7 @@ void turn_hand_packet(struct host *host, struct packet *packet) {
         return;
     }
     if (packet->stream == 0 && role->packets >= quota(host, to)) {
-        sim->counts.role_full++;
+        sim->counts.inbox_full++;
         packet_give(&sim->packets, packet);
         return;
     }

@@ -53,17 +53,16 @@ static struct window *window_of(const struct watch *watch, struct bounds *own, u
     return window;
 }
 
-static uint32_t per_window(const struct watch *watch, uint32_t per_s) {
-    (void)watch;
+static uint32_t per_window(uint32_t per_s) {
     return per_s + per_s / 50; /* a clock that runs 1 % fast, and the window's two ends */
 }
 
 static void check_gossip(struct watch *watch, uint32_t host, struct window *window) {
     const struct henge_config *config = &sim_settings(watch->sim)->config;
-    uint32_t waves = per_window(watch, config->gossip_packets_per_s) + config->gossip_burst + 1;
+    uint32_t waves = per_window(config->gossip_packets_per_s) + config->gossip_burst + 1;
     uint32_t ticks = 1000 / (config->gossip_tick_ms == 0 ? 1 : config->gossip_tick_ms) + 1;
     uint32_t leaves = watch->hosts[host].is_leaving ? LEAVE_TARGETS * ticks : 0;
-    uint32_t others = per_window(watch, REPLY_PACKETS_PER_S) + REPLY_PACKETS_BURST + GOSSIP_OTHERS;
+    uint32_t others = per_window(REPLY_PACKETS_PER_S) + REPLY_PACKETS_BURST + GOSSIP_OTHERS;
     if (window->waves > waves)
         watch_report(watch, 10, host, SIM_NOBODY, "%u waves' packets within a second, limit %u",
                      window->waves, waves);

@@ -112,9 +112,8 @@ void watch_action(struct watch *watch, const struct sim_action *action);
 void watch_boot(struct watch *watch, uint32_t host, bool is_end);
 /* Renews calm_ns: O(hosts). */
 void watch_calm(struct watch *watch);
+/* A fault befalls it, or did a settle ago. */
 bool watch_in_fault_set(const struct watch *watch, uint32_t host);
-/* A fault befalls it at this moment. */
-bool watch_is_faulty(const struct watch *watch, uint32_t host);
 /* Loss of more than 10 % each way, now or a settle ago: I8 only counts. */
 bool watch_is_heavy(const struct watch *watch);
 

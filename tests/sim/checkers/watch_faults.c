@@ -194,16 +194,6 @@ void watch_calm(struct watch *watch) {
     watch->calm_ns = last_ns > watch->now_ns ? WATCH_NEVER : last_ns;
 }
 
-bool watch_is_faulty(const struct watch *watch, uint32_t host) {
-    const struct host_facts *facts = &watch->hosts[host];
-    if (!facts->is_up || facts->is_leaving)
-        return true;
-    for (uint8_t kind = 0; kind < SIM_ACTION_KINDS; kind++)
-        if (facts->fault_ns[kind] > watch->now_ns)
-            return true;
-    return false;
-}
-
 bool watch_in_fault_set(const struct watch *watch, uint32_t host) {
     const struct host_facts *facts = &watch->hosts[host];
     if (!facts->was_faulty)

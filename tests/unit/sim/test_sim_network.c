@@ -54,8 +54,6 @@ Test(sim_network, a_cut_is_one_way_and_cuts_add_up) {
     cr_assert(sim_is_cut(world.sim, 2, 0));
     cr_assert_not(sim_is_cut(world.sim, 0, 1));
     cr_assert_not(sim_is_cut(world.sim, 2, 3));
-    cr_assert(sim_is_faulty(world.sim, 1), "the smaller side");
-    cr_assert_not(sim_is_faulty(world.sim, 3));
     world_act(SIM_METADATA, 1, 0, 0);
     world_act(SIM_METADATA, 0, 0, 0);
     world_run(SECONDS(1));
@@ -69,25 +67,12 @@ Test(sim_network, a_cut_is_one_way_and_cuts_add_up) {
     cr_assert(world_agrees());
 }
 
-Test(sim_network, of_a_cut_the_smaller_side_is_faulty) {
-    world_form(5, 1);
-    struct sim_action all_to_one = {
-        .kind = SIM_CUT, .who = {0, 4, 1}, .other = {4, 1, 1}, .duration_ns = SECONDS(1)};
-    sim_act(world.sim, &all_to_one);
-    cr_assert(sim_is_faulty(world.sim, 4));
-    cr_assert_not(sim_is_faulty(world.sim, 0));
-    world_run(SECONDS(1));
-    cr_assert_not(sim_is_faulty(world.sim, 4));
-}
-
 Test(sim_network, healing_some_mends_what_they_send) {
     world_form(6, 1);
     struct sim_action halves[2] = {{.kind = SIM_CUT, .who = {0, 3, 1}, .other = {3, 3, 1}},
                                    {.kind = SIM_CUT, .who = {3, 3, 1}, .other = {0, 3, 1}}};
     sim_act(world.sim, &halves[0]);
     sim_act(world.sim, &halves[1]);
-    cr_assert(sim_is_faulty(world.sim, 0));
-    cr_assert(sim_is_faulty(world.sim, 3));
     world_act(SIM_HEAL, 1, 0, 0);
     cr_assert_not(sim_is_cut(world.sim, 1, 4));
     cr_assert(sim_is_cut(world.sim, 4, 1));

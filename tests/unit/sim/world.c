@@ -1,6 +1,7 @@
 /* tests/unit/sim/world.c - see world.h. */
 #include "tests/unit/sim/world.h"
 #include "henge/members.h"
+#include "tools/sim/sim_internal.h"
 #include <string.h>
 
 struct world world;
@@ -119,6 +120,15 @@ void world_cut(uint32_t from, uint32_t to, uint64_t duration_ns) {
     struct sim_action action = {
         .kind = SIM_CUT, .who = {from, 1, 1}, .other = {to, 1, 1}, .duration_ns = duration_ns};
     sim_act(world.sim, &action);
+}
+
+bool world_has_fault(uint32_t host) {
+    for (int kind = SIM_PAUSE; kind < SIM_ACTION_KINDS; kind++) {
+        if (host_has(&world.sim->hosts[host], (enum sim_action_kind)kind)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int world_status(uint32_t at, uint32_t subject) {

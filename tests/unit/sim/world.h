@@ -40,6 +40,8 @@ void world_act(enum sim_action_kind kind, uint32_t host, int64_t amount, uint64_
 void world_act_all(enum sim_action_kind kind, int64_t amount, uint64_t duration_ns);
 void world_cut(uint32_t from, uint32_t to, uint64_t duration_ns);
 
+/* A fault of its own is under way; cuts are not looked at. */
+bool world_has_fault(uint32_t host);
 /* enum henge_member_status of `subject` at `at`; -1: not known there. */
 int world_status(uint32_t at, uint32_t subject);
 /* Is it so at all others that are up? */
