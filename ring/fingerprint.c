@@ -10,11 +10,22 @@
  * differently then never agree on a fingerprint. */
 static const uint64_t RING_ALGORITHM = 1;
 
+/* Choices of 0 at the end change no token: with and without them it is the same member, and one
+ * that is plain has nothing more to say. */
+static uint64_t add_choices(uint64_t hash, const struct ring_member *member) {
+    size_t bytes = member->choices_bytes;
+    while (bytes > 0 && member->choices[bytes - 1] == 0) {
+        bytes--;
+    }
+    return bytes == 0 ? hash : hash64_pair(hash, hash64(member->choices, bytes));
+}
+
 uint64_t ring_member_hash(const struct ring_member *member) {
     uint64_t hash = hash64_text(member->name);
     hash = hash64_pair(hash, hash64_text(member->zone));
     hash = hash64_pair(hash, hash64_text(member->region));
     hash = hash64_pair(hash, hash64_text(member->role));
+    hash = add_choices(hash, member);
     return hash64_pair(hash, member->vnodes | (uint64_t)member->weight << 16 |
                                  (uint64_t)member->ring_state << 32);
 }

@@ -12,6 +12,11 @@
 #include "henge/ring.h"
 #include <stdatomic.h>
 
+/* Each virtual node stands at one of RING_CANDIDATES places; which one, its member chooses when it
+ * joins (placement.c) and tells in 4 bits. Of more virtual nodes than RING_CHOSEN_MAX the rest
+ * stands at the first place, which is called plain. */
+enum { RING_CANDIDATES = 16, RING_CHOSEN_MAX = 256, RING_CHOICES_BYTES = RING_CHOSEN_MAX / 2 };
+
 /* What the ring needs to know of one member. The strings are read during the build only. */
 struct ring_member {
     const char *name;
@@ -22,6 +27,9 @@ struct ring_member {
     uint16_t vnodes; /* at weight 1 */
     uint16_t weight; /* 0 owns nothing; points = vnodes * weight */
     uint8_t ring_state;
+    /* Two virtual nodes a byte, the lower half first; those behind the last byte are plain. */
+    uint8_t choices_bytes; /* 0..RING_CHOICES_BYTES */
+    const uint8_t *choices;
 };
 
 struct ring_parameters {
@@ -47,12 +55,28 @@ void ring_destroy(struct memory *memory, struct henge_ring *ring);
 void ring_route_pending(const struct henge_ring *next, size_t count, struct henge_route *route);
 
 /* The fingerprint a ring of these members would have, without building it: an order-free hash of
- * (name, vnodes, weight, zone, region, role, ring state) and of the parameters. */
+ * (name, vnodes, weight, zone, region, role, ring state, choices) and of the parameters. */
 uint64_t ring_fingerprint_of(const struct ring_parameters *parameters,
                              const struct ring_member *members, size_t count);
 /* The same by parts, for who has no array of them: the sum of all members' hashes, and how many. */
 uint64_t ring_member_hash(const struct ring_member *member);
 uint64_t ring_fingerprint_of_sum(const struct ring_parameters *parameters, uint64_t sum,
                                  size_t count);
+
+struct ring_choice {
+    const struct ring_parameters *parameters;
+    const struct henge_ring *ring;     /* what is there, */
+    const struct ring_member *members; /* built of these */
+    size_t count;
+    const struct ring_member *self; /* who chooses: new, or one of them; slot, vnodes > 0 */
+    uint32_t candidates;            /* 1..RING_CANDIDATES: how many it has for each virtual node */
+    uint32_t kept; /* so many of its virtual nodes stay as self->choices has them */
+};
+
+/* Chooses so that primaries are spread evenly over all members, and replicas over those of its
+ * zone: see placement.c. Writes RING_CHOICES_BYTES; HENGE_NO_MEMORY, and then nothing is written.
+ */
+enum henge_status ring_choose(struct memory *memory, const struct ring_choice *choice,
+                              uint8_t *choices_out);
 
 #endif

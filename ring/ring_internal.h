@@ -36,8 +36,12 @@ enum {
     CELL_POINTS_MEAN = 10,    /* at most; more than CELL_THRESHOLDS share one in 5 % of cases */
     LIST_OWNERS = 3,          /* as many as a cell and its list line tell */
     SLOT_SEE_POINTS = 0xfffe, /* in place of an owner: the cell is too small to tell */
-    RING_ALIGNMENT = 64
+    RING_ALIGNMENT = 64,
+    CHOICE_BITS = 4,
+    TOKEN_NUMBER_AT = 8 /* see tokens.c */
 };
+
+_Static_assert(RING_CANDIDATES == 1 << CHOICE_BITS, "a choice has half a byte");
 
 _Static_assert((int)SLOT_SEE_POINTS != (int)HENGE_NO_SLOT, "both stand in place of a slot");
 
@@ -91,6 +95,18 @@ struct henge_ring {
     uint32_t slots_count;      /* highest slot + 1 */
     struct memory *own_memory; /* see plain.c; NULL when somebody else owns the ring */
 };
+
+/* What is hashed for the tokens of one member, but for the number of the virtual node. */
+struct token_text {
+    uint64_t seed;
+    size_t size;
+    uint8_t bytes[TOKEN_NUMBER_AT + sizeof(uint32_t) + HENGE_NAME_BYTES];
+};
+
+/* `salt` has 16 bytes. */
+struct token_text token_text_of(const uint8_t *salt, const char *name);
+uint64_t token_of(struct token_text *text, uint32_t vnode, uint32_t choice);
+uint32_t member_choice(const struct ring_member *member, uint32_t vnode);
 
 /* Writes the `count` tokens of one member, each below 2^48. The tests put their own in here. */
 struct token_source {

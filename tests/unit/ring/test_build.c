@@ -180,7 +180,8 @@ Test(build, fingerprint_is_known_without_building) {
 
 /* Each input, changed alone in one member, gives a fingerprint never seen before. */
 Test(build, fingerprint_tells_every_input_apart) {
-    enum { CHANGES = 11 };
+    enum { CHANGES = 13 };
+    static const uint8_t choices[] = {0x10, 0x01, 0};
     uint64_t seen[CHANGES + 1];
     for (size_t change = 0; change <= CHANGES; change++) {
         struct world *world = world_regular(4, 2, 10);
@@ -219,6 +220,14 @@ Test(build, fingerprint_tells_every_input_apart) {
         case 11:
             world->count--;
             break;
+        case 12:
+            member->choices = choices;
+            member->choices_bytes = 1;
+            break;
+        case 13:
+            member->choices = choices;
+            member->choices_bytes = 2;
+            break;
         default:
             break;
         }
@@ -231,6 +240,21 @@ Test(build, fingerprint_tells_every_input_apart) {
         cr_assert_eq(fingerprint_of(world), seen[change]);
         world_free(world);
     }
+}
+
+Test(build, choices_of_0_are_none) {
+    static const uint8_t choices[] = {0x21, 0x03, 0, 0};
+    struct world *world = world_regular(4, 2, 10);
+    const uint64_t plain = fingerprint_of(world);
+    world->members[1].choices = &choices[2];
+    world->members[1].choices_bytes = 2;
+    cr_assert_eq(fingerprint_of(world), plain);
+    world->members[1].choices = choices;
+    const uint64_t chosen = fingerprint_of(world);
+    cr_assert_neq(chosen, plain);
+    world->members[1].choices_bytes = 4;
+    cr_assert_eq(fingerprint_of(world), chosen);
+    world_free(world);
 }
 
 /* Nodes of different builds must agree on tokens and fingerprints: these values may only change
@@ -249,6 +273,13 @@ Test(build, tokens_and_fingerprint_stay_as_they_are) {
     source.fill(source.context, &world->members[0], tokens, 2);
     cr_assert_eq(tokens[0], 0xfb74ccd6bd85);
     cr_assert_eq(tokens[1], 0xc46ae380b1cf);
+    static const uint8_t choices[] = {0xf1};
+    world->members[0].choices = choices;
+    world->members[0].choices_bytes = 1;
+    source.fill(source.context, &world->members[0], tokens, 2);
+    cr_assert_eq(tokens[0], 0x493ff13421d9);
+    cr_assert_eq(tokens[1], 0xfcba76eda8ab);
+    world->members[0].choices_bytes = 0;
     cr_assert_eq(fingerprint_of(world), 0xa712725cba56aff2);
     world_free(world);
 }

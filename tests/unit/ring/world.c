@@ -6,7 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t expected_token(const struct world *world, const char *name, uint32_t vnode) {
+/* Vnodes 0 and 1 in the first byte, 0 in its lower half. */
+static uint32_t expected_choice(const struct ring_member *member, uint32_t vnode) {
+    if (vnode >= 2U * member->choices_bytes) {
+        return 0;
+    }
+    const uint8_t pair = member->choices[vnode / 2];
+    return vnode % 2 == 0 ? pair % 16 : pair / 16;
+}
+
+static uint64_t expected_token(const struct world *world, const struct ring_member *member,
+                               uint32_t vnode) {
+    const char *name = member->name;
+    const uint32_t number = vnode + expected_choice(member, vnode) * 0x1000000;
     uint8_t text[128];
     uint64_t seed = 0;
     for (size_t i = 0; i < 8; i++) {
@@ -14,7 +26,7 @@ static uint64_t expected_token(const struct world *world, const char *name, uint
         text[i] = world->parameters.salt[8 + i];
     }
     for (size_t i = 0; i < 4; i++) {
-        text[8 + i] = (uint8_t)(vnode >> (8 * i));
+        text[8 + i] = (uint8_t)(number >> (8 * i));
     }
     size_t length = strlen(name);
     memcpy(text + 12, name, length);
@@ -47,7 +59,7 @@ void world_sort(struct world *world) {
     for (size_t i = 0; i < world->count; i++) {
         const struct ring_member *member = &world->members[i];
         for (uint32_t vnode = 0; vnode < points_of(member); vnode++) {
-            *next++ = (struct world_point){expected_token(world, member->name, vnode), member};
+            *next++ = (struct world_point){expected_token(world, member, vnode), member};
         }
     }
     qsort(world->points, world->points_count, sizeof(*world->points), compare_points);
@@ -71,6 +83,18 @@ static void deal_slots(struct world *world, struct random *random, uint64_t slot
         world->members[i].slot = (uint16_t)slot;
     }
     free(taken);
+}
+
+/* Some members are plain, some have chosen for all of their virtual nodes, some for a few. */
+static void choose_at_random(struct world *world, struct random *random, size_t index) {
+    for (size_t i = 0; i < RING_CHOICES_BYTES; i++) {
+        world->choices[index][i] = (uint8_t)random_u64(random);
+    }
+    world->members[index].choices = world->choices[index];
+    world->members[index].choices_bytes =
+        random_below(random, 3) == 0
+            ? RING_CHOICES_BYTES
+            : (uint8_t)(random_below(random, 2) * random_below(random, 20));
 }
 
 struct world *world_random(struct random *random, const struct world_limits *limits) {
@@ -100,6 +124,7 @@ struct world *world_random(struct random *random, const struct world_limits *lim
         if (random_below(random, 8) == 0) {
             member->ring_state = HENGE_RING_DRAINING;
         }
+        choose_at_random(world, random, i);
     }
     deal_slots(world, random, limits->slots);
     world_sort(world);
@@ -133,7 +158,7 @@ void world_free(struct world *world) {
 static void fill_expected(const void *context, const struct ring_member *member,
                           uint64_t *tokens_out, size_t count) {
     for (uint32_t vnode = 0; vnode < count; vnode++) {
-        tokens_out[vnode] = expected_token(context, member->name, vnode);
+        tokens_out[vnode] = expected_token(context, member, vnode);
     }
 }
 

@@ -22,6 +22,7 @@ struct world {
     size_t count;
     char names[WORLD_MEMBERS_MAX][WORLD_TEXT_BYTES];
     char zones[WORLD_MEMBERS_MAX][WORLD_TEXT_BYTES];
+    uint8_t choices[WORLD_MEMBERS_MAX][RING_CHOICES_BYTES];
     uint64_t token_mask;        /* 0 = real tokens; otherwise only these bits of them are kept */
     struct world_point *points; /* clockwise; made by world_sort */
     size_t points_count;
