@@ -39,6 +39,11 @@ static const struct henge_ring_member *member_at(const struct henge_ring_member 
     return (const struct henge_ring_member *)(const void *)bytes;
 }
 
+static bool are_choices_sound(const struct henge_ring_member *member) {
+    return member->choices_bytes == 0 ||
+           (member->choices != NULL && member->choices_bytes <= RING_CHOICES_BYTES);
+}
+
 static bool are_sound(const struct henge_ring_member *members, size_t count) {
     const size_t size_bytes = count == 0 ? 0 : members->size_bytes;
     if (count > 0 &&
@@ -48,7 +53,7 @@ static bool are_sound(const struct henge_ring_member *members, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const struct henge_ring_member *member = member_at(members, i);
         if (member->size_bytes != size_bytes || member->name == NULL ||
-            (unsigned)member->ring_state > HENGE_RING_DRAINING) {
+            (unsigned)member->ring_state > HENGE_RING_DRAINING || !are_choices_sound(member)) {
             return false;
         }
     }
@@ -80,7 +85,9 @@ static size_t take_members(enum henge_ring_which which, const struct henge_ring_
                 .vnodes = member->vnodes,
                 .weight = member->weight,
                 .ring_state = which == HENGE_RING_NEXT ? (uint8_t)HENGE_RING_ACTIVE
-                                                       : (uint8_t)member->ring_state};
+                                                       : (uint8_t)member->ring_state,
+                .choices = member->choices,
+                .choices_bytes = (uint8_t)member->choices_bytes};
         }
     }
     return taken_count;

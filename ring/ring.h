@@ -15,7 +15,11 @@
 /* Each virtual node stands at one of RING_CANDIDATES places; which one, its member chooses when it
  * joins (placement.c) and tells in 4 bits. Of more virtual nodes than RING_CHOSEN_MAX the rest
  * stands at the first place, which is called plain. */
-enum { RING_CANDIDATES = 16, RING_CHOSEN_MAX = 256, RING_CHOICES_BYTES = RING_CHOSEN_MAX / 2 };
+enum {
+    RING_CANDIDATES = 16,
+    RING_CHOICES_BYTES = HENGE_RING_CHOICES_BYTES,
+    RING_CHOSEN_MAX = 2 * RING_CHOICES_BYTES
+};
 
 /* What the ring needs to know of one member. The strings are read during the build only. */
 struct ring_member {

@@ -19,7 +19,7 @@ extern "C" {
 
 struct henge_ring; /* opaque */
 
-enum { HENGE_ROUTE_OWNERS_MAX = 8, HENGE_NO_SLOT = 0xffff };
+enum { HENGE_ROUTE_OWNERS_MAX = 8, HENGE_NO_SLOT = 0xffff, HENGE_RING_CHOICES_BYTES = 128 };
 
 enum henge_ring_which { HENGE_RING_CURRENT = 0, HENGE_RING_NEXT };
 
@@ -141,6 +141,10 @@ struct henge_ring_member {
     uint16_t vnodes; /* at weight 1 */
     uint16_t weight; /* 0 owns nothing; points = vnodes * weight */
     enum henge_ring_state ring_state;
+    /* Where its virtual nodes stand: 4 bits for each, the lower half of a byte first. Those behind
+     * the last byte are at their first place. */
+    const uint8_t *choices;
+    size_t choices_bytes; /* 0..HENGE_RING_CHOICES_BYTES */
 };
 
 struct henge_ring_parameters {
@@ -154,7 +158,8 @@ struct henge_ring_parameters {
 /* The ring of these members, in any order, the same as a node's whose view has them; a member's
  * slot is its index. Nobody is known to be down in it. `parameters` may be NULL: no salt, the
  * current ring, malloc. HENGE_INVALID: a size_bytes, state or `which` that this library does not
- * know, a name that is missing, too long or used twice, more than 65534 members or 2^24 points.
+ * know, a name that is missing, too long or used twice, choices that are missing or too many, more
+ * than 65534 members or 2^24 points.
  * HENGE_NO_MEMORY. The ring is a constant: any thread may look up in it, without a section, until
  * it is destroyed. Any thread. [may block: allocates] */
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status

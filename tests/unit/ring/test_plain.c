@@ -135,13 +135,16 @@ Test(plain, says_what_it_is_not_built_of) {
     cr_assert(try_build(&parameters, members, 4) == HENGE_INVALID);
 
     const struct henge_ring_member sound = members[3];
-    struct henge_ring_member bad[] = {sound, sound, sound, sound, sound};
+    struct henge_ring_member bad[] = {sound, sound, sound, sound, sound, sound, sound};
     bad[0].size_bytes--;
     bad[1].name = NULL;
     bad[2].name = "";
     bad[3].name = members[0].name;
     bad[4].ring_state = (enum henge_ring_state)3;
-    for (size_t i = 0; i < 5; i++) {
+    bad[5].choices_bytes = 1;
+    bad[6].choices = world->choices[0];
+    bad[6].choices_bytes = HENGE_RING_CHOICES_BYTES + 1;
+    for (size_t i = 0; i < 7; i++) {
         members[3] = bad[i];
         cr_assert(try_build(NULL, members, 4) == HENGE_INVALID, "number %zu", i);
     }

@@ -184,7 +184,9 @@ struct henge_ring_member *world_plain(const struct world *world) {
                                                 .zone = member->zone,
                                                 .vnodes = member->vnodes,
                                                 .weight = member->weight,
-                                                .ring_state = member->ring_state};
+                                                .ring_state = member->ring_state,
+                                                .choices = member->choices,
+                                                .choices_bytes = member->choices_bytes};
     }
     return members;
 }
