@@ -36,11 +36,6 @@ double henge_ring_ownership(const struct henge_ring *ring, uint32_t slot) {
     return (double)owned / (double)circle;
 }
 
-/* All 2^16 hashes that share a token's upper bits go to that token, hence the low bits. */
-static uint64_t last_hash_of(uint64_t token) {
-    return token << POINT_SLOT_BITS | ~POINT_TOKEN_MASK;
-}
-
 enum henge_status henge_ring_range_at(const struct henge_ring *ring, size_t index,
                                       struct henge_ring_range *range_out) {
     if (index >= ring->points_count) {

@@ -69,10 +69,9 @@ static uint32_t smaller_of(uint32_t one, uint32_t other) {
     return one < other ? one : other;
 }
 
-/* The first `count` owners behind a point; returns how many there are. The two lists grow side by
- * side in slots_out, as how long each will be is known beforehand. */
-static uint32_t find_owners(const struct henge_ring *ring, size_t index, uint32_t count,
-                            uint16_t *slots_out) {
+/* The two lists grow side by side in slots_out, as how long each will be is known beforehand. */
+uint32_t ring_find_owners(const struct henge_ring *ring, size_t index, uint32_t count,
+                          uint16_t *slots_out) {
     const uint32_t wanted = smaller_of(count, ring->members_count);
     const uint32_t firsts_wanted = smaller_of(wanted, ring->zones_count);
     struct walk walk = {
@@ -85,7 +84,7 @@ static uint32_t find_owners(const struct henge_ring *ring, size_t index, uint32_
 
 void ring_exact_list(const struct henge_ring *ring, size_t index, struct ring_list *list_out) {
     uint32_t count =
-        ring->points_count == 0 ? 0 : find_owners(ring, index, LIST_OWNERS, list_out->slots);
+        ring->points_count == 0 ? 0 : ring_find_owners(ring, index, LIST_OWNERS, list_out->slots);
     for (; count < LIST_OWNERS; count++) {
         list_out->slots[count] = HENGE_NO_SLOT;
     }
@@ -94,7 +93,7 @@ void ring_exact_list(const struct henge_ring *ring, size_t index, struct ring_li
 void ring_exact_route(const struct henge_ring *ring, uint64_t hash, uint32_t count,
                       struct henge_route *route_out) {
     uint16_t slots[HENGE_ROUTE_OWNERS_MAX];
-    find_owners(ring, ring_point_index(ring, hash), count, slots);
+    ring_find_owners(ring, ring_point_index(ring, hash), count, slots);
     ring_route_head(ring, hash, count, route_out);
     for (uint32_t i = 0; i < route_out->owners_count; i++) {
         const unsigned repeat = i < route_out->zones_count ? 0 : HENGE_OWNER_ZONE_REPEAT;
@@ -124,8 +123,8 @@ size_t henge_ring_walk(const struct henge_ring *ring, uint64_t hash, size_t coun
     if (ring->points_count == 0) {
         return 0;
     }
-    return find_owners(ring, ring_point_index(ring, hash),
-                       count < UINT32_MAX ? (uint32_t)count : UINT32_MAX, slots_out);
+    return ring_find_owners(ring, ring_point_index(ring, hash),
+                            count < UINT32_MAX ? (uint32_t)count : UINT32_MAX, slots_out);
 }
 
 uint32_t henge_ring_pick(const struct henge_ring *ring, uint64_t hash, size_t count,

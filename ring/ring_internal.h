@@ -155,6 +155,9 @@ size_t ring_point_index(const struct henge_ring *ring, uint64_t hash);
 /* What the points say, without the cells: of an empty ring HENGE_NO_SLOT. */
 uint32_t ring_exact_owner(const struct henge_ring *ring, uint64_t hash);
 void ring_exact_list(const struct henge_ring *ring, size_t index, struct ring_list *list_out);
+/* The first `count` owners behind a point; returns how many there are. */
+uint32_t ring_find_owners(const struct henge_ring *ring, size_t index, uint32_t count,
+                          uint16_t *slots_out);
 /* By a walk; any count that a route has room for. */
 void ring_exact_route(const struct henge_ring *ring, uint64_t hash, uint32_t count,
                       struct henge_route *route_out);
@@ -169,6 +172,11 @@ static inline uint64_t point_token(uint64_t point) {
 
 static inline uint32_t point_slot(uint64_t point) {
     return (uint32_t)(point & ~POINT_TOKEN_MASK);
+}
+
+/* All 2^16 hashes that share a token's upper bits go to that token, hence the low bits. */
+static inline uint64_t last_hash_of(uint64_t token) {
+    return token << POINT_SLOT_BITS | ~POINT_TOKEN_MASK;
 }
 
 /* Of a slot below slots_count. */

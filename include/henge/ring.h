@@ -184,6 +184,60 @@ HENGE_PUBLIC uint32_t henge_ring_slot_of(const struct henge_ring *ring, const ch
 HENGE_PUBLIC size_t henge_ring_ranges_of(const struct henge_ring *ring, uint32_t slot,
                                          uint32_t *ranges_out, size_t room);
 
+/* Hashes in (after, until] whose list of owners differs between two rings. after == until is the
+ * whole circle. Slots are each of its own ring. */
+struct henge_ring_move {
+    uint64_t after;
+    uint64_t until;
+    /* The ranges it lies in, as henge_ring_range_at numbers them: those from first to last, past
+     * the end on from 0. HENGE_NO_RANGE in a ring without points. */
+    uint32_t old_first, old_last;
+    uint32_t new_first, new_last;
+    uint32_t old_count, new_count; /* owners, in preference order */
+    uint32_t lost;                 /* bit i: old_slots[i] is in the old list only */
+    uint32_t gained;               /* bit i: new_slots[i] is in the new list only */
+    uint16_t old_slots[HENGE_ROUTE_OWNERS_MAX];
+    uint16_t new_slots[HENGE_ROUTE_OWNERS_MAX];
+};
+#define HENGE_NO_RANGE UINT32_MAX
+
+/* What moves, summed. */
+struct henge_ring_diff_sum {
+    uint64_t moves;
+    double share;  /* of the hash space that changes its list; with 1 owner: its primary */
+    double copies; /* to be made, in hash spaces: each owner gained by the share that it gains */
+};
+
+/* From one ring to another: all moves, clockwise, for lists of the first `count` owners (1: the
+ * primaries). Members are matched by name. Neighbouring ranges with the same two lists are one
+ * move; where only the order of a list differs, it moves with `lost` and `gained` 0. The first
+ * `room` moves into moves_out; HENGE_FULL if there are more; the sum is over all of them either
+ * way. Either pointer may be NULL. HENGE_INVALID if count is 0 or over HENGE_ROUTE_OWNERS_MAX. One
+ * merge walk, O(points of both). Rings of views: inside a section. [wait-free] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_ring_diff(const struct henge_ring *old_ring, const struct henge_ring *new_ring, size_t count,
+                struct henge_ring_move *moves_out, size_t room,
+                struct henge_ring_diff_sum *sum_out);
+
+/* The same, one by one. The fields are the library's; both rings must outlive the cursor. */
+struct henge_ring_diff_cursor {
+    struct {
+        const struct henge_ring *ring;
+        uint32_t index; /* of the point that owns what comes next */
+        uint32_t count;
+        uint16_t slots[HENGE_ROUTE_OWNERS_MAX];
+    } sides[2]; /* old, new */
+    uint32_t count;
+    uint64_t at;   /* token up to which the walk has come */
+    uint64_t left; /* tokens of the circle before it */
+};
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_ring_diff_begin(const struct henge_ring *old_ring, const struct henge_ring *new_ring,
+                      size_t count, struct henge_ring_diff_cursor *cursor_out);
+/* HENGE_NOT_FOUND behind the last. [wait-free] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_ring_diff_next(struct henge_ring_diff_cursor *cursor, struct henge_ring_move *move_out);
+
 #ifdef __cplusplus
 }
 #endif
