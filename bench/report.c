@@ -129,10 +129,10 @@ static void print_json(const char *bench, const char *machine, const char *kerne
 }
 
 static void print_table_row(const struct report_row *row) {
-    printf("%-36s %8llu %8.2f %-11s %8.2f .. %-8.2f", row->name, (unsigned long long)row->n,
+    printf("%-36s %8llu %8.3f %-11s %8.3f .. %-8.3f", row->name, (unsigned long long)row->n,
            row->value, row->unit, row->low, row->high);
     if (row->reference != NULL) {
-        printf("  %-30s %8.2f  %5.2fx", row->reference, row->reference_value, ratio_of(row));
+        printf("  %-30s %8.3f  %5.2fx", row->reference, row->reference_value, ratio_of(row));
     }
     if (row->reference == NULL && row->goal > 0) {
         printf("  <= %g %s %s", row->goal, row->unit, is_met(row) ? "met" : "not met");
