@@ -20,6 +20,7 @@ expect 2 'no such variable' "$sim" --scenario crash --var NOSUCH=4
 expect 2 'no such variable' "$sim" --var C=4
 expect 2 'too few for 10 nodes' "$sim" --nodes 10 --set members_max=5
 expect 2 'runs nothing' "$sim" --actions --timeline "$scratch/none.svg"
+expect 2 'a timeline shows up to 512 nodes, not 600' "$sim" --nodes 600 --timeline -
 expect 2 'standard output' "$sim" --json --timeline -
 expect 2 'No such file' "$sim" --nodes 3 --duration 1 --timeline "$scratch/no/such.svg"
 printf 'nodes 4\nat 3 crash 9\n' >"$scratch/wrong.sim"
@@ -33,6 +34,15 @@ for what in --json --actions --list '--seeds 3'; do
     expect 2 '' bash -c '"$0" --nodes 3 --duration 1 $1 >/dev/full' "$sim" "$what"
 done
 expect 0 '20 seeds, 0 with violations' "$sim" --swarm --nodes 1 --seeds 20
+
+# Out of memory is told as that, and is no violation. (With a sanitizer there is no such limit.)
+short_of_memory() { (ulimit -v $(($1 * 1024)) && "$sim" --nodes 500 --duration 10 --json); }
+if ! grep -qE '__(asan|tsan)_init' "$sim"; then
+    for megabytes in 8 12 16 20 24 28 32; do
+        expect 2 'henge-sim: out of memory' short_of_memory "$megabytes"
+        [[ $said != *FAILS* && $said != *violations* ]] || fail 'out of memory is told as a failure'
+    done
+fi
 
 # --help has examples, --list names what is built in.
 expect 0 'Examples:' "$sim" --help

@@ -56,7 +56,7 @@ static const char doc[] =
     "  henge sim --swarm --seeds 200\n"
     "  henge sim --scenario flip-flop --nodes 60 --timeline flip.svg\n\n"
     "Exit codes: 0 no violation, 1 a violation (the seed and the command that replays it come first),"
-    " 2 bad usage.";
+    " 2 bad usage, bad scenario, no memory.";
 
 static uint64_t parse_number(struct argp_state *state, const char *what, const char *text,
                              uint64_t min, uint64_t max) {
@@ -157,7 +157,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case OPTION_LIST:
         list_scenarios();
-        exit(fflush(stdout) == 0 && !ferror(stdout) ? 0 : SIM_EXIT_USAGE);
+        exit(fflush(stdout) == 0 && !ferror(stdout) ? 0 : SIM_EXIT_ERROR);
     case ARGP_KEY_ARG:
         argp_error(state, "what is \"%s\"?", argument);
         return EINVAL;
@@ -184,15 +184,15 @@ int main(int argc, char **argv) {
     struct order order = {.seed = 1, .seeds = 1, .profile = &profile_henge, .shrink_ms = 20000};
     static const struct argp argp = {.options = options, .parser = parse, .doc = doc};
     argp_program_version = "henge-sim " HENGE_VERSION;
-    argp_err_exit_status = SIM_EXIT_USAGE;
+    argp_err_exit_status = SIM_EXIT_ERROR;
     error_t error = argp_parse(&argp, argc, argv, 0, NULL, &order);
     if (error != 0) {
-        return SIM_EXIT_USAGE;
+        return SIM_EXIT_ERROR;
     }
     int code = order_carry_out(&order);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "henge sim: cannot write the output: %s\n", strerror(errno));
-        return SIM_EXIT_USAGE;
+        return SIM_EXIT_ERROR;
     }
     return code;
 }

@@ -4,7 +4,8 @@
 
 #include "tools/sim/scenario.h"
 
-enum { SIM_EXIT_OK = 0, SIM_EXIT_VIOLATION = 1, SIM_EXIT_USAGE = 2 };
+/* And SIM_EXIT_ERROR (sim.h). */
+enum { SIM_EXIT_OK = 0, SIM_EXIT_VIOLATION = 1 };
 
 enum { ORDER_PAIRS_MAX = 64, ORDER_SEEDS_MAX = 1000000, ORDER_REPLAY_BYTES = 1024 };
 

@@ -187,7 +187,7 @@ static void gossip_create(struct host *host, const struct henge_config *config, 
     settings.membership.slots_expected = sim->settings.hosts;
     host->gossip = gossip_node_create(&settings, &hooks, &host->overlay, sim->store, sim->epochs,
                                       &sim->nodes_memory, now_ns);
-    ASSERT(host->gossip);
+    ASSERT(host->gossip); /* sim_memory.h */
 }
 
 static void detector_create_for(struct host *host, const struct henge_config *config,
@@ -204,7 +204,7 @@ static void detector_create_for(struct host *host, const struct henge_config *co
     struct detector_node_hooks hooks = {.context = host, .to_gossip = turn_to_gossip};
     host->detector = detector_node_create(&settings, host->number, &hooks, &host->overlay,
                                           &sim->nodes_memory, now_ns);
-    ASSERT(host->detector);
+    ASSERT(host->detector); /* sim_memory.h */
 }
 
 static void generation_choose(struct host *host) {

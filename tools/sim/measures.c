@@ -1,5 +1,6 @@
 /* tools/sim/measures.c - see measures.h: what is heard while the simulator runs. */
 #include "tools/sim/measures_internal.h"
+#include "tools/sim/sim_memory.h"
 #include <stdlib.h>
 
 /* From here on a loss counts as an outage. */
@@ -8,11 +9,7 @@ enum { OUTAGE_LOSS_PPM = SIM_MILLION / 2 };
 void measures_sample(struct samples *samples, uint64_t value) {
     if (samples->count == samples->capacity) {
         size_t capacity = samples->capacity > 0 ? samples->capacity * 2 : 256;
-        uint64_t *values = realloc(samples->values, capacity * sizeof(*values));
-        if (!values) {
-            return;
-        }
-        samples->values = values;
+        samples->values = sim_resized(samples->values, capacity * sizeof(*samples->values));
         samples->capacity = capacity;
     }
     samples->values[samples->count++] = value;
@@ -194,19 +191,14 @@ static void on_boot(void *context, struct sim *sim, uint32_t host, bool is_end) 
 }
 
 struct measures *measures_create(struct sim *sim, const struct checkers *checkers) {
-    struct measures *measures = calloc(1, sizeof(*measures));
+    struct measures *measures = sim_zeroed(1, sizeof(*measures));
     uint32_t count = sim_settings(sim)->hosts;
-    if (!measures) {
-        return NULL;
-    }
     measures->sim = sim;
     measures->checkers = checkers;
     measures->count = count;
-    measures->hosts = calloc(count, sizeof(*measures->hosts));
-    if (!measures->hosts || !distinct_init(&measures->views)) {
-        free(measures->hosts);
-        free(measures);
-        return NULL;
+    measures->hosts = sim_zeroed(count, sizeof(*measures->hosts));
+    if (!distinct_init(&measures->views)) {
+        sim_no_memory();
     }
     for (uint32_t i = 0; i < count; i++) {
         struct host_watch *watch = &measures->hosts[i];
@@ -222,9 +214,6 @@ struct measures *measures_create(struct sim *sim, const struct checkers *checker
 }
 
 void measures_destroy(struct measures *measures) {
-    if (!measures) {
-        return;
-    }
     struct samples *all[] = {&measures->detect, &measures->first,        &measures->all,
                              &measures->outage, &measures->outage_first, &measures->spread};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {

@@ -12,7 +12,7 @@
 struct measures;
 
 /* Attaches to the simulator, behind the checkers, whom it asks for the fault set; before the first
- * action. NULL: no memory. */
+ * action. */
 struct measures *measures_create(struct sim *sim, const struct checkers *checkers);
 void measures_destroy(struct measures *measures);
 /* Figures begin here. */

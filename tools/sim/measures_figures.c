@@ -1,6 +1,7 @@
 /* tools/sim/measures_figures.c - what was heard (measures.c), summed up. */
 #include "core/base/clock.h"
 #include "tools/sim/measures_internal.h"
+#include "tools/sim/sim_memory.h"
 #include <stdlib.h>
 
 static int by_value(const void *left, const void *right) {
@@ -33,10 +34,10 @@ static uint64_t unaware_of(const struct measures *measures, uint32_t subject) {
 }
 
 static uint64_t views_of_now(const struct measures *measures) {
-    uint64_t *views = calloc(measures->count, sizeof(*views));
+    uint64_t *views = sim_zeroed(measures->count, sizeof(*views));
     size_t count = 0;
     uint64_t distinct = 0;
-    for (uint32_t i = 0; views && i < measures->count; i++) {
+    for (uint32_t i = 0; i < measures->count; i++) {
         if (sim_is_up(measures->sim, i)) {
             views[count++] = membership_fingerprint(sim_gossip(measures->sim, i)->membership);
         }

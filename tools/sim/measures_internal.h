@@ -44,7 +44,6 @@ struct measures {
     struct distinct views;
 };
 
-/* A sample that finds no memory is not in the figures; the run goes on. */
 void measures_sample(struct samples *samples, uint64_t value);
 /* The host's crash, outage, update is over, or the run: what it has to tell is kept. */
 void measures_close_crash(struct measures *measures, struct host_watch *watch);

@@ -68,7 +68,7 @@ struct flight {
 static void fly(struct host *from, const struct flight *flight, uint64_t arrives_ns) {
     struct sim *sim = from->sim;
     struct packet *packet = packet_take(&sim->packets, flight->bytes);
-    ASSERT(packet);
+    ASSERT(packet); /* sim_memory.h */
     packet->from_host = from->number;
     packet->from_place = from->place;
     packet->to_place = flight->place;

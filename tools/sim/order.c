@@ -23,7 +23,7 @@ __attribute__((format(printf, 1, 2))) static int fail(const char *format, ...) {
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fputc('\n', stderr);
-    return SIM_EXIT_USAGE;
+    return SIM_EXIT_ERROR;
 }
 
 /* A progress line on a terminal, so that a long run is seen to live. */
@@ -153,12 +153,7 @@ static int run_seed(const struct order *order, struct scenario *scenario,
     order_replay(order, scenario->settings.seed, replay);
     run_scenario(scenario, &options, result);
     progress_clear(&progress);
-    if (!result->is_done || (order->timeline && !options.timeline)) {
-        timeline_destroy(options.timeline);
-        return fail("the run could not be made: no memory, settings out of their limits, or more "
-                    "nodes than a timeline shows (%d)",
-                    TIMELINE_HOSTS_MAX);
-    }
+    ASSERT(result->is_done); /* order_prepare has looked at what would prevent it */
     struct report_head head = {.scenario = order->is_swarm   ? "swarm"
                                            : order->scenario ? order->scenario
                                                              : "",
@@ -166,7 +161,7 @@ static int run_seed(const struct order *order, struct scenario *scenario,
                                .settings = &scenario->settings};
     int code = report(order, &head, result);
     if (finish_timeline(order, options.timeline, replay) != SIM_EXIT_OK) {
-        return SIM_EXIT_USAGE;
+        return SIM_EXIT_ERROR;
     }
     if (code == SIM_EXIT_VIOLATION) {
         options = (struct run_options){.mask = options.mask};
@@ -188,7 +183,7 @@ static int run_seeds(const struct order *order, struct scenario *scenario,
     if (has_lines) {
         report_line_head(stdout);
     }
-    for (uint64_t i = 0; i < order->seeds && worst != SIM_EXIT_USAGE; i++) {
+    for (uint64_t i = 0; i < order->seeds && worst != SIM_EXIT_ERROR; i++) {
         int code = SIM_EXIT_OK;
         prepare_last_words(order, order->seed + i);
         if (!order_prepare(order, order->seed + i, scenario)) {
@@ -202,7 +197,7 @@ static int run_seeds(const struct order *order, struct scenario *scenario,
         scenario_deinit(scenario);
         worst = code > worst ? code : worst;
     }
-    if (has_lines && worst != SIM_EXIT_USAGE) {
+    if (has_lines && worst != SIM_EXIT_ERROR) {
         char replay[ORDER_REPLAY_BYTES] = "";
         if (summary->failed > 0) {
             order_replay(order, summary->first_failed_seed, replay);
@@ -218,7 +213,7 @@ int order_carry_out(const struct order *order) {
     struct summary summary;
     bool has_summary = summary_init(&summary, order->seeds);
     int code = result && scenario && has_summary ? run_seeds(order, scenario, result, &summary)
-                                                 : fail("no memory");
+                                                 : fail("out of memory");
     summary_deinit(&summary);
     free(result);
     free(scenario);

@@ -4,6 +4,7 @@
 #include "tools/sim/catalog.h"
 #include "tools/sim/henge_sim.h"
 #include "tools/sim/swarm.h"
+#include "tools/sim/timeline.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -84,11 +85,19 @@ static bool check_variables(struct scenario *scenario) {
     return true;
 }
 
-static bool check_members(struct scenario *scenario) {
+/* What would prevent the run. */
+static bool check_limits(struct scenario *scenario, const struct order *order) {
     const struct sim_settings *settings = &scenario->settings;
-    return settings->config.members_max >= settings->hosts ||
-           scenario_fail(scenario, "members_max %" PRIu32 " is too few for %" PRIu32 " nodes",
-                         settings->config.members_max, settings->hosts);
+    if (settings->config.members_max < settings->hosts) {
+        return scenario_fail(scenario, "members_max %" PRIu32 " is too few for %" PRIu32 " nodes",
+                             settings->config.members_max, settings->hosts);
+    }
+    if (order->timeline && settings->hosts > TIMELINE_HOSTS_MAX) {
+        return scenario_fail(scenario, "a timeline shows up to %d nodes, not %" PRIu32,
+                             TIMELINE_HOSTS_MAX, settings->hosts);
+    }
+    return sim_settings_are_valid(settings) ||
+           scenario_fail(scenario, "the nodes' settings are out of their limits");
 }
 
 bool order_prepare(const struct order *order, uint64_t seed, struct scenario *scenario) {
@@ -105,7 +114,7 @@ bool order_prepare(const struct order *order, uint64_t seed, struct scenario *sc
         ok = read_scenario(scenario, order);
     }
     ok = ok && check_variables(scenario) && apply_pairs(scenario, order, false) &&
-         check_members(scenario) && scenario_complete(scenario);
+         check_limits(scenario, order) && scenario_complete(scenario);
     if (order->duration_ns > 0) {
         scenario->duration_ns = order->duration_ns;
     } else if (scenario->duration_ns == 0) {

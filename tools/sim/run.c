@@ -1,6 +1,7 @@
 /* tools/sim/run.c - see run.h. */
 #include "tools/sim/run.h"
 #include "core/base/clock.h"
+#include "tools/sim/sim_memory.h"
 #include <string.h>
 
 #define STEP_NS NS_PER_S
@@ -117,23 +118,18 @@ void run_scenario(const struct scenario *scenario, const struct run_options *opt
         return;
     }
     run.checkers = checkers_create(run.sim, options->mask);
-    run.measures = run.checkers ? measures_create(run.sim, run.checkers) : NULL;
-    bool ok = run.checkers && run.measures;
-    if (ok && options->timeline) {
-        ok = timeline_attach(options->timeline, run.sim);
+    if (!run.checkers) {
+        sim_no_memory();
     }
-    if (ok) {
+    run.measures = measures_create(run.sim, run.checkers);
+    if (!options->timeline || timeline_attach(options->timeline, run.sim)) {
         play(&run, out);
     }
     if (options->timeline) {
         timeline_detach(options->timeline);
     }
-    if (run.measures) {
-        measures_destroy(run.measures);
-    }
-    if (run.checkers) {
-        checkers_destroy(run.checkers);
-    }
+    measures_destroy(run.measures);
+    checkers_destroy(run.checkers);
     sim_destroy(run.sim);
     out->wall_ms = (clock_monotonic_ns() - began_ns) / NS_PER_MS;
 }

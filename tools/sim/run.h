@@ -16,7 +16,8 @@ struct run_options {
 };
 
 struct run_result {
-    bool is_done; /* false: no memory, or stopped by on_progress */
+    bool is_done; /* false: stopped by on_progress; or settings that break a limit, too many
+                     hosts for a timeline */
     uint64_t trace_hash, events, virtual_ns, wall_ms;
     bool is_converged;     /* all up hosts hold the same members and rings at the end */
     uint64_t converged_ms; /* after the last action and the mark */

@@ -26,12 +26,12 @@ void scenario_deinit(struct scenario *scenario) {
 bool scenario_add(struct scenario *scenario, const struct sim_action *action) {
     if (scenario->count == scenario->capacity) {
         size_t capacity = scenario->capacity > 0 ? scenario->capacity * 2 : 64;
-        struct sim_action *actions = capacity > SCENARIO_ACTIONS_MAX
-                                         ? NULL
-                                         : realloc(scenario->actions, capacity * sizeof(*actions));
+        if (capacity > SCENARIO_ACTIONS_MAX) {
+            return scenario_fail(scenario, "more than %d actions", SCENARIO_ACTIONS_MAX);
+        }
+        struct sim_action *actions = realloc(scenario->actions, capacity * sizeof(*actions));
         if (!actions) {
-            return scenario_fail(scenario, "more than %d actions, or no memory",
-                                 SCENARIO_ACTIONS_MAX);
+            return scenario_fail(scenario, "out of memory");
         }
         scenario->actions = actions;
         scenario->capacity = capacity;

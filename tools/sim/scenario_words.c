@@ -112,7 +112,7 @@ static bool take_range(struct scenario *scenario, uint64_t first, uint64_t last,
     uint32_t count = (uint32_t)((last - first) / step) + 1;
     out->numbers = malloc(count * sizeof(*out->numbers));
     if (!out->numbers) {
-        return scenario_fail(scenario, "no memory");
+        return scenario_fail(scenario, "out of memory");
     }
     out->count = count;
     for (uint32_t i = 0; i < count; i++) {
@@ -147,7 +147,7 @@ static bool take_group(struct scenario *scenario, const struct host_list *group,
                        struct host_list *out) {
     out->numbers = malloc(group->count * sizeof(*out->numbers));
     if (!out->numbers) {
-        return scenario_fail(scenario, "no memory");
+        return scenario_fail(scenario, "out of memory");
     }
     memcpy(out->numbers, group->numbers, group->count * sizeof(*out->numbers));
     out->count = group->count;

@@ -5,6 +5,7 @@
 #include "core/runtime/node/own_record.h"
 #include "membership/state.h"
 #include "tools/sim/sim_internal.h"
+#include "tools/sim/sim_memory.h"
 #include "tools/sim/trace.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,24 +40,12 @@ void sim_settings_hosts(struct sim_settings *settings, uint32_t hosts) {
 
 /* Memory. */
 
-static void no_memory(void) {
-    fputs("sim: out of memory\n", stderr);
-    abort();
-}
-
 void *sim_take(struct sim *sim, size_t bytes) {
-    void *block = memory_alloc_zeroed(&sim->memory, bytes, HENGE_MEMORY_CORE);
-    if (!block) {
-        no_memory();
-    }
-    return block;
+    return memory_alloc_zeroed(&sim->memory, bytes, HENGE_MEMORY_CORE);
 }
 
 void *sim_grow(struct sim *sim, void *block, size_t old_bytes, size_t new_bytes) {
     void *grown = memory_resize(&sim->memory, block, old_bytes, new_bytes, HENGE_MEMORY_CORE);
-    if (!grown) {
-        no_memory();
-    }
     memset((uint8_t *)grown + old_bytes, 0, new_bytes - old_bytes);
     return grown;
 }
@@ -67,15 +56,13 @@ uint64_t sim_push(struct sim *sim, uint64_t time_ns, uint32_t kind, uint32_t hos
                           .host = host,
                           .kind = kind};
     uint64_t number = event_queue_push(&sim->queue, &event);
-    if (number == 0) {
-        no_memory();
-    }
+    ASSERT(number != 0); /* sim_memory.h */
     return number;
 }
 
 /* Making. */
 
-static bool is_valid(const struct sim_settings *settings) {
+bool sim_settings_are_valid(const struct sim_settings *settings) {
     struct record_fields fields;
     const struct henge_config *config = &settings->config;
     return settings->hosts > 0 && settings->hosts <= SIM_HOSTS_MAX && config->members_max >= 2 &&
@@ -93,24 +80,20 @@ static void host_init(struct sim *sim, uint32_t number) {
     host->name_hash = hash64_text(name);
     host->clock_node_ns = NS_PER_S + hash64_pair(sim->settings.seed, number) % CLOCK_START_MAX_NS;
     sim->places[number] = number;
-    if (!map_set(&sim->names, host->name_hash, number)) {
-        no_memory();
-    }
+    bool is_set = map_set(&sim->names, host->name_hash, number);
+    ASSERT(is_set);
 }
 
 struct sim *sim_create(const struct sim_settings *settings) {
-    if (!is_valid(settings)) {
+    if (!sim_settings_are_valid(settings)) {
         return NULL;
     }
-    struct sim *sim = calloc(1, sizeof(*sim));
-    if (!sim) {
-        return NULL;
-    }
+    struct sim *sim = sim_zeroed(1, sizeof(*sim));
     uint32_t hosts = settings->hosts;
     sim->settings = *settings;
     sim->network = settings->network;
-    memory_init(&sim->memory, NULL);
-    memory_init(&sim->nodes_memory, NULL);
+    memory_init(&sim->memory, &sim_allocator);
+    memory_init(&sim->nodes_memory, &sim_allocator);
     event_queue_init(&sim->queue, &sim->memory);
     packet_pool_init(&sim->packets, &sim->memory);
     sim->random = random_of_seed(hash64_pair(settings->seed, SEED_NETWORK));
@@ -120,10 +103,8 @@ struct sim *sim_create(const struct sim_settings *settings) {
     sim->places_count = sim->places_capacity = hosts;
     sim->store = record_store_create(&sim->nodes_memory);
     sim->epochs = epoch_domain_create(&sim->memory, 1);
-    if (!sim->store || !sim->epochs ||
-        !map_init(&sim->names, &sim->memory, hosts, HENGE_MEMORY_CORE)) {
-        no_memory();
-    }
+    bool has_names = map_init(&sim->names, &sim->memory, hosts, HENGE_MEMORY_CORE);
+    ASSERT(sim->store && sim->epochs && has_names);
     for (uint32_t number = 0; number < hosts; number++) {
         host_init(sim, number);
     }
@@ -179,9 +160,8 @@ void sim_destroy(struct sim *sim) {
 }
 
 void sim_observe(struct sim *sim, const struct sim_observer *observer) {
-    if (sim->observers_count < SIM_OBSERVERS_MAX) {
-        sim->observers[sim->observers_count++] = *observer;
-    }
+    ASSERT(sim->observers_count < SIM_OBSERVERS_MAX);
+    sim->observers[sim->observers_count++] = *observer;
 }
 
 /* Running. */

@@ -27,6 +27,9 @@ enum {
     SIM_MILLION = 1000000
 };
 
+/* How a program ends that could not do what it was asked to. */
+enum { SIM_EXIT_ERROR = 2 };
+
 #define SIM_NOBODY UINT32_MAX
 
 /* The whole network, when nothing is wrong with any host. */
@@ -128,10 +131,12 @@ struct sim_observer {
     void (*on_boot)(void *context, struct sim *sim, uint32_t host, bool is_end);
 };
 
-/* NULL: no memory, or settings that break a limit. */
+/* Do they keep the limits that sim_create demands? */
+bool sim_settings_are_valid(const struct sim_settings *settings);
+/* NULL: settings that break a limit. Out of memory ends the program (sim_memory.h). */
 struct sim *sim_create(const struct sim_settings *settings);
 void sim_destroy(struct sim *sim);
-/* Up to 16, called in this order. The struct is copied. */
+/* Up to 16, asserted, called in this order. The struct is copied. */
 void sim_observe(struct sim *sim, const struct sim_observer *observer);
 
 /* Actions for later; those of one instant happen in this order. */

@@ -9,7 +9,7 @@
  *   turn.c         the two roles: what they are handed, when they step
  *   network.c      datagrams under way
  *   stream.c       streams under way
- *   sampling.c, event_queue.c, packet_pool.c    their heads say
+ *   sim_memory.c, sampling.c, event_queue.c, packet_pool.c    their heads say
  *
  * An instant has two halves: first all that happens at this time (packets are handed to the roles,
  * which may answer), then a turn of every host that something has happened to. A turn steps each
@@ -184,7 +184,7 @@ struct sim {
     uint32_t observers_count;
 };
 
-/* sim.c. Out of memory ends the program: there is nothing to be learned from such a run. */
+/* sim.c. Never NULL, see sim_memory.h. */
 void *sim_take(struct sim *sim, size_t bytes);
 void *sim_grow(struct sim *sim, void *block, size_t old_bytes, size_t new_bytes);
 uint64_t sim_push(struct sim *sim, uint64_t time_ns, uint32_t kind, uint32_t host, void *item);

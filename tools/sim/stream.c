@@ -231,7 +231,7 @@ static void deliver(struct sim *sim, struct stream *stream, enum stream_part par
     size_t bytes = record_bytes(flow);
     ASSERT(bytes <= PACKET_BODY_MAX && flow->at + RECORD_HEAD_BYTES + bytes <= flow->bytes);
     struct packet *packet = packet_take(&sim->packets, PACKET_BODY_MAX);
-    ASSERT(packet);
+    ASSERT(packet); /* sim_memory.h */
     packet->bytes = (uint16_t)bytes;
     packet->from_host = from->number;
     packet->from_place = from->place;

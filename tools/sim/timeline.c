@@ -1,12 +1,13 @@
 /* tools/sim/timeline.c - see timeline.h: gathering. When there are too many columns, every two
  * become one. */
 #include "core/base/clock.h"
+#include "tools/sim/sim_memory.h"
 #include "tools/sim/timeline_internal.h"
 #include <stdlib.h>
 #include <string.h>
 
 struct timeline *timeline_create(void) {
-    return calloc(1, sizeof(struct timeline));
+    return sim_zeroed(1, sizeof(struct timeline));
 }
 
 static void release(struct timeline *timeline) {
@@ -96,12 +97,12 @@ bool timeline_attach(struct timeline *timeline, struct sim *sim) {
     if (hosts > TIMELINE_HOSTS_MAX) {
         return false;
     }
-    timeline->cells = calloc((size_t)hosts * TIMELINE_COLUMNS_MAX, sizeof(*timeline->cells));
-    timeline->column = calloc(hosts, sizeof(*timeline->column));
-    timeline->bars = calloc(TIMELINE_BARS_MAX, sizeof(*timeline->bars));
+    timeline->cells = sim_zeroed((size_t)hosts * TIMELINE_COLUMNS_MAX, sizeof(*timeline->cells));
+    timeline->column = sim_zeroed(hosts, sizeof(*timeline->column));
+    timeline->bars = sim_zeroed(TIMELINE_BARS_MAX, sizeof(*timeline->bars));
     struct sim_observer observer = {.context = timeline, .on_action = on_action};
     sim_observe(sim, &observer);
-    return timeline->cells && timeline->column && timeline->bars;
+    return true;
 }
 
 void timeline_detach(struct timeline *timeline) {

@@ -12,10 +12,9 @@ enum { TIMELINE_HOSTS_MAX = 512, TIMELINE_COLUMNS_MAX = 2048, TIMELINE_BARS_MAX 
 
 struct timeline;
 
-/* NULL: no memory. */
 struct timeline *timeline_create(void);
 void timeline_destroy(struct timeline *timeline);
-/* Before the first action. False: more hosts than a picture can show, or no memory. */
+/* Before the first action. False: more hosts than a picture can show. */
 bool timeline_attach(struct timeline *timeline, struct sim *sim);
 /* The simulator is about to go: what was gathered stays. */
 void timeline_detach(struct timeline *timeline);

@@ -6,6 +6,7 @@
 #include "core/base/hash.h"
 #include "core/base/map.h"
 #include "tests/sim/checkers/checker.h"
+#include "tools/sim/sim_memory.h"
 #include <stdlib.h>
 
 enum { STONES_MAX = 1 << 20 };
@@ -31,7 +32,7 @@ static uint64_t pair(const struct sight *sight) {
 static bool init(struct watch *watch, void *state) {
     struct tombstone_state *own = state;
     (void)watch;
-    memory_init(&own->memory, NULL);
+    memory_init(&own->memory, &sim_allocator);
     return map_init(&own->by_pair, &own->memory, 16, HENGE_MEMORY_MEMBER);
 }
 

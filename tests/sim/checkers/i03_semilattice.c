@@ -10,6 +10,7 @@
 #include "core/base/random.h"
 #include "membership/wire.h"
 #include "tests/sim/checkers/checker.h"
+#include "tools/sim/sim_memory.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,7 +190,7 @@ static uint32_t first_up(const struct watch *watch) {
 static void on_finish(struct watch *watch, void *state) {
     struct semilattice *own = state;
     struct memory memory;
-    memory_init(&memory, NULL);
+    memory_init(&memory, &sim_allocator);
     uint64_t beliefs[ORDERS] = {0};
     uint32_t host = first_up(watch);
     if (own->count == 0 || host == watch->hosts_count)

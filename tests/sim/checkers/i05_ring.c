@@ -5,6 +5,7 @@
  * period; nodes in the fault set are left out, their clocks may stand still. */
 #include "core/base/map.h"
 #include "tests/sim/checkers/checker.h"
+#include "tools/sim/sim_memory.h"
 
 struct ring_state {
     struct memory memory;
@@ -15,7 +16,7 @@ struct ring_state {
 static bool init(struct watch *watch, void *state) {
     struct ring_state *own = state;
     (void)watch;
-    memory_init(&own->memory, NULL);
+    memory_init(&own->memory, &sim_allocator);
     return map_init(&own->by_table, &own->memory, 16, HENGE_MEMORY_MEMBER);
 }
 

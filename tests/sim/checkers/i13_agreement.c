@@ -11,6 +11,7 @@
 #include "core/base/map.h"
 #include "membership/limits.h"
 #include "tests/sim/checkers/checker.h"
+#include "tools/sim/sim_memory.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -45,7 +46,7 @@ struct agreement {
 
 static bool init(struct watch *watch, void *state) {
     struct agreement *own = state;
-    memory_init(&own->memory, NULL);
+    memory_init(&own->memory, &sim_allocator);
     own->since_ns = WATCH_NEVER;
     own->hosts = calloc(watch->hosts_count, sizeof *own->hosts);
     return own->hosts != NULL && map_init(&own->tables, &own->memory, 16, HENGE_MEMORY_MEMBER) &&

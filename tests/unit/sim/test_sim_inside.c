@@ -3,6 +3,7 @@
 #include "membership/outbox.h"
 #include "tests/unit/sim/world.h"
 #include "tools/sim/sim_internal.h"
+#include <signal.h>
 #include <string.h>
 
 TestSuite(sim_inside, .fini = world_close);
@@ -153,4 +154,14 @@ Test(sim_inside, clocks_turn_back_exactly) {
         }
         cr_assert_eq(host_virtual_ns(host, TIME_NEVER), TIME_NEVER);
     }
+}
+
+/* Whoever is not heard by all that should hear it measures something else. */
+Test(sim_inside, one_observer_too_many_is_refused_aloud, .signal = SIGABRT) {
+    struct sim_observer observer = {.context = NULL};
+    world_form(3, 1);
+    while (world.sim->observers_count < SIM_OBSERVERS_MAX) {
+        sim_observe(world.sim, &observer);
+    }
+    sim_observe(world.sim, &observer);
 }
