@@ -238,6 +238,24 @@ henge_ring_diff_begin(const struct henge_ring *old_ring, const struct henge_ring
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
 henge_ring_diff_next(struct henge_ring_diff_cursor *cursor, struct henge_ring_move *move_out);
 
+/* A ring as bytes, to be kept or sent: docs/ring.md has them one by one. Equal rings, whatever
+ * their slots and versions, give equal bytes on every node. henge_ring_save writes
+ * henge_ring_saved_bytes bytes; HENGE_FULL if there is less room, HENGE_NO_MEMORY: it needs a
+ * little while it works (NULL: malloc). O(points). Rings of views: inside a section. [may block:
+ * allocates] */
+HENGE_PUBLIC size_t henge_ring_saved_bytes(const struct henge_ring *ring);
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_ring_save(const struct henge_ring *ring, const struct henge_allocator *allocator,
+                void *bytes_out, size_t room);
+
+/* The ring that was saved: lookups, fingerprint, names; a member's slot is its rank by name, and
+ * the version 0. Any bytes may be given: HENGE_CORRUPT if they are not what henge_ring_save writes,
+ * HENGE_UNSUPPORTED if they are of a later format, HENGE_NO_MEMORY. Memory taken is at most some
+ * twenty times `size`. It is destroyed with henge_ring_destroy. [may block: allocates] */
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_ring_load(const struct henge_allocator *allocator, const void *bytes, size_t size,
+                struct henge_ring **ring_out);
+
 #ifdef __cplusplus
 }
 #endif
