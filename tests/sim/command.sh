@@ -44,6 +44,21 @@ if ! grep -qE '__(asan|tsan)_init' "$sim"; then
     done
 fi
 
+# SIGINT and SIGTERM end the run soon, and what there is is told.
+expect 130 '"interrupted":true' timeout --preserve-status -s INT 1 "$sim" --nodes 50 --duration 2000h --json
+expect 143 'interrupted: all figures' timeout --preserve-status 1 "$sim" --nodes 50 --duration 2000h
+expect 143 'interrupted after' timeout --preserve-status 1 "$sim" --nodes 50 --duration 60 --seeds 100000
+expect 143 'virtual time   ' timeout --preserve-status 1 "$sim" --nodes 50 --duration 2000h \
+    --timeline "$scratch/half.svg"
+expect 0 '</svg>' tail -n 1 "$scratch/half.svg"
+expect 0 '"interrupted":false' "$sim" --nodes 3 --duration 1 --json
+
+# On a terminal a run shows at once that it lives, though one virtual second may take long.
+if command -v script >/dev/null; then
+    expect 0 'seed 1  0 of 60 s' timeout --preserve-status 60 script -qec \
+        "timeout -s INT 1 '$sim' --nodes 4000 --no-checks --duration 60 || true" /dev/null
+fi
+
 # --help has examples, --list names what is built in.
 expect 0 'Examples:' "$sim" --help
 expect 0 'ten-crashes ' "$sim" --list

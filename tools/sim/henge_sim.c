@@ -56,7 +56,7 @@ static const char doc[] =
     "  henge sim --swarm --seeds 200\n"
     "  henge sim --scenario flip-flop --nodes 60 --timeline flip.svg\n\n"
     "Exit codes: 0 no violation, 1 a violation (the seed and the command that replays it come first),"
-    " 2 bad usage, bad scenario, no memory.";
+    " 2 bad usage, bad scenario, no memory; 130 and 143: SIGINT, SIGTERM, with what there was.";
 
 static uint64_t parse_number(struct argp_state *state, const char *what, const char *text,
                              uint64_t min, uint64_t max) {

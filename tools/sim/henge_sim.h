@@ -5,7 +5,7 @@
 #include "tools/sim/scenario.h"
 
 /* And SIM_EXIT_ERROR (sim.h). */
-enum { SIM_EXIT_OK = 0, SIM_EXIT_VIOLATION = 1 };
+enum { SIM_EXIT_OK = 0, SIM_EXIT_VIOLATION = 1, SIM_EXIT_SIGNAL = 128 /* and its number */ };
 
 enum { ORDER_PAIRS_MAX = 64, ORDER_SEEDS_MAX = 1000000, ORDER_REPLAY_BYTES = 1024 };
 

@@ -5,10 +5,10 @@
 #include "tools/sim/henge_sim.h"
 #include "tools/sim/report.h"
 #include "tools/sim/shrink.h"
+#include "tools/sim/signals.h"
 #include "tools/sim/summary.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,24 +28,26 @@ __attribute__((format(printf, 1, 2))) static int fail(const char *format, ...) {
 
 /* A progress line on a terminal, so that a long run is seen to live. */
 struct progress {
-    bool is_shown;
-    uint64_t last_ns;
+    bool is_shown;    /* is there a terminal? */
+    bool is_there;    /* a line to be cleared */
+    uint64_t last_ns; /* when it was shown, else the beginning */
     uint64_t seed;
 };
 
 static bool on_progress(void *context, const struct sim *sim, uint64_t until_ns) {
     struct progress *progress = context;
-    uint64_t now_ns = clock_monotonic_ns();
+    uint64_t now_ns = progress->is_shown ? clock_monotonic_ns() : 0;
     if (progress->is_shown && now_ns - progress->last_ns > PROGRESS_NS) {
         progress->last_ns = now_ns;
+        progress->is_there = true;
         fprintf(stderr, "\rseed %" PRIu64 "  %" PRIu64 " of %" PRIu64 " s  %" PRIu64 " events ",
                 progress->seed, sim_now_ns(sim) / NS_PER_S, until_ns / NS_PER_S, sim_events(sim));
     }
-    return true;
+    return signals_noted() == 0;
 }
 
 static void progress_clear(const struct progress *progress) {
-    if (progress->is_shown && progress->last_ns > 0) {
+    if (progress->is_there) {
         fputs("\r\033[K", stderr);
     }
 }
@@ -104,7 +106,9 @@ static int report(const struct order *order, const struct report_head *head,
         if (result->violations_count > 0) {
             report_violations(head, result, stdout);
         }
-        report_line(head, result, stdout);
+        if (result->is_done) {
+            report_line(head, result, stdout);
+        }
         fflush(stdout);
     } else {
         report_text(head, result, stdout);
@@ -120,24 +124,13 @@ static int finish_timeline(const struct order *order, struct timeline *timeline,
     return ok ? SIM_EXIT_OK : fail("%s: %s", order->timeline, strerror(errno));
 }
 
-/* An assertion ends the program: the seed is said even then. */
-static char last_words[ORDER_REPLAY_BYTES + 64];
-
-static void on_fatal(int number) {
-    ssize_t written = write(STDERR_FILENO, last_words, strlen(last_words));
-    (void)written;
-    raise(number); /* SA_RESETHAND: the usual end */
-}
-
+/* Said should an assertion end the program. */
 static void prepare_last_words(const struct order *order, uint64_t seed) {
     char replay[ORDER_REPLAY_BYTES];
+    char words[ORDER_REPLAY_BYTES + 64];
     order_replay(order, seed, replay);
-    static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE};
-    struct sigaction action = {.sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
-    snprintf(last_words, sizeof(last_words), "\nseed %" PRIu64 " FAILS: %s\n", seed, replay);
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        sigaction(signals[i], &action, NULL);
-    }
+    snprintf(words, sizeof(words), "\nseed %" PRIu64 " FAILS: %s\n", seed, replay);
+    signals_last_words(words);
 }
 
 /* One seed, its scenario prepared. */
@@ -145,6 +138,7 @@ static int run_seed(const struct order *order, struct scenario *scenario,
                     struct run_result *result) {
     char replay[ORDER_REPLAY_BYTES];
     struct progress progress = {.is_shown = isatty(STDERR_FILENO) == 1,
+                                .last_ns = clock_monotonic_ns(),
                                 .seed = scenario->settings.seed};
     struct run_options options = {.mask = order->is_unchecked ? 0 : CHECKERS_ALL,
                                   .timeline = order->timeline ? timeline_create() : NULL,
@@ -153,7 +147,8 @@ static int run_seed(const struct order *order, struct scenario *scenario,
     order_replay(order, scenario->settings.seed, replay);
     run_scenario(scenario, &options, result);
     progress_clear(&progress);
-    ASSERT(result->is_done); /* order_prepare has looked at what would prevent it */
+    /* What else would prevent it order_prepare has looked at. */
+    ASSERT(result->is_done || result->is_interrupted);
     struct report_head head = {.scenario = order->is_swarm   ? "swarm"
                                            : order->scenario ? order->scenario
                                                              : "",
@@ -163,8 +158,9 @@ static int run_seed(const struct order *order, struct scenario *scenario,
     if (finish_timeline(order, options.timeline, replay) != SIM_EXIT_OK) {
         return SIM_EXIT_ERROR;
     }
-    if (code == SIM_EXIT_VIOLATION) {
-        options = (struct run_options){.mask = options.mask};
+    if (code == SIM_EXIT_VIOLATION && result->is_done) {
+        progress.is_shown = false;
+        options.timeline = NULL;
         shrink(order, scenario, &options, result);
     }
     return code;
@@ -183,7 +179,7 @@ static int run_seeds(const struct order *order, struct scenario *scenario,
     if (has_lines) {
         report_line_head(stdout);
     }
-    for (uint64_t i = 0; i < order->seeds && worst != SIM_EXIT_ERROR; i++) {
+    for (uint64_t i = 0; i < order->seeds && worst != SIM_EXIT_ERROR && signals_noted() == 0; i++) {
         int code = SIM_EXIT_OK;
         prepare_last_words(order, order->seed + i);
         if (!order_prepare(order, order->seed + i, scenario)) {
@@ -202,15 +198,21 @@ static int run_seeds(const struct order *order, struct scenario *scenario,
         if (summary->failed > 0) {
             order_replay(order, summary->first_failed_seed, replay);
         }
+        if (signals_noted() != 0) {
+            printf("\ninterrupted after %" PRIu64 " of %" PRIu64 " seeds\n", summary->runs,
+                   order->seeds);
+        }
         summary_print(summary, replay, stdout);
     }
-    return worst;
+    return worst == SIM_EXIT_ERROR || signals_noted() == 0 ? worst
+                                                           : SIM_EXIT_SIGNAL + signals_noted();
 }
 
 int order_carry_out(const struct order *order) {
     struct run_result *result = malloc(sizeof(*result));
     struct scenario *scenario = malloc(sizeof(*scenario));
     struct summary summary;
+    signals_note();
     bool has_summary = summary_init(&summary, order->seeds);
     int code = result && scenario && has_summary ? run_seeds(order, scenario, result, &summary)
                                                  : fail("out of memory");

@@ -81,6 +81,7 @@ json_t *report_json(const struct report_head *head, const struct run_result *res
     json_object_set_new(object, "scenario", json_string(head->scenario));
     json_object_set_new(object, "virtual_s",
                         json_real(thousandths(result->virtual_ns / NS_PER_MS)));
+    json_object_set_new(object, "interrupted", json_boolean(result->is_interrupted));
     json_object_set_new(object, "wall_s", json_real((double)result->wall_ms / 1000));
     set(object, "events", result->events);
     set(object, "violations_count", result->violations_count);
@@ -182,6 +183,9 @@ void report_text(const struct report_head *head, const struct run_result *result
     fprintf(out, "  %-34s %11.3f s in %.2f s (%" PRIu64 " events)\n", "virtual time",
             thousandths(result->virtual_ns / NS_PER_MS), (double)result->wall_ms / 1000,
             result->events);
+    if (result->is_interrupted) {
+        fprintf(out, "  interrupted: all figures are of this time\n");
+    }
     fprintf(out, "  %-34s %016" PRIx64 "\n", "trace hash", result->trace_hash);
     if (result->is_converged) {
         fprintf(out, "  %-34s %11" PRIu64 " ms\n", "all agree, after the last action",

@@ -6,6 +6,8 @@
 
 #define STEP_NS NS_PER_S
 
+enum { TURNS_PER_LOOK = 64 };
+
 struct run {
     struct sim *sim;
     struct checkers *checkers;
@@ -14,7 +16,21 @@ struct run {
     const struct run_options *options;
     bool is_marked;
     bool is_stopped;
+    uint64_t until_ns; /* of the part under way */
+    uint64_t turns;
 };
+
+/* Between two virtual seconds of a large cluster much real time may pass. */
+static void on_step(void *context, struct sim *sim, uint32_t host) {
+    struct run *run = context;
+    const struct run_options *options = run->options;
+    (void)host;
+    if (options->on_progress && run->turns++ % TURNS_PER_LOOK == 0 &&
+        !options->on_progress(options->context, sim, run->until_ns)) {
+        run->is_stopped = true;
+        sim_stop(sim);
+    }
+}
 
 /* The mark comes before what happens at its own time. */
 static void mark(struct run *run) {
@@ -24,25 +40,24 @@ static void mark(struct run *run) {
     }
 }
 
-/* In steps of a virtual second, for the peaks and the progress, and one that ends before the mark.
- */
+/* In steps of a virtual second, for the peaks, and one that ends before the mark. */
 static void run_until(struct run *run, uint64_t until_ns) {
     uint64_t now_ns = sim_now_ns(run->sim);
+    run->until_ns = until_ns;
     mark(run);
-    while (now_ns < until_ns && !run->is_stopped) {
+    while (now_ns < until_ns) {
         uint64_t next_ns = (now_ns / STEP_NS + 1) * STEP_NS;
         next_ns = next_ns < until_ns ? next_ns : until_ns;
         bool is_marking = !run->is_marked && run->scenario->mark_ns <= next_ns;
         next_ns = is_marking ? run->scenario->mark_ns - 1 : next_ns;
         sim_run(run->sim, next_ns);
+        if (run->is_stopped) {
+            return;
+        }
         mark(run);
         measures_second(run->measures);
         if (run->options->timeline && !is_marking) {
             timeline_second(run->options->timeline);
-        }
-        if (run->options->on_progress &&
-            !run->options->on_progress(run->options->context, run->sim, until_ns)) {
-            run->is_stopped = true;
         }
         now_ns = next_ns;
     }
@@ -70,6 +85,7 @@ static uint64_t last_action_ns(const struct scenario *scenario, uint64_t end_ns)
 static void gather(struct run *run, uint64_t settled_ns, struct run_result *out) {
     const struct violation *kept;
     out->is_done = !run->is_stopped;
+    out->is_interrupted = run->is_stopped;
     out->trace_hash = sim_trace_hash(run->sim);
     out->events = sim_events(run->sim);
     out->virtual_ns = sim_now_ns(run->sim);
@@ -122,6 +138,8 @@ void run_scenario(const struct scenario *scenario, const struct run_options *opt
         sim_no_memory();
     }
     run.measures = measures_create(run.sim, run.checkers);
+    struct sim_observer observer = {.context = &run, .on_step = on_step};
+    sim_observe(run.sim, &observer);
     if (!options->timeline || timeline_attach(options->timeline, run.sim)) {
         play(&run, out);
     }

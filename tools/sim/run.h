@@ -10,14 +10,16 @@
 struct run_options {
     uint32_t mask;             /* of invariants, see checkers.h */
     struct timeline *timeline; /* may be NULL */
-    /* Now and then; may be NULL. False ends the run. */
+    /* Some thousand times a second, also within one instant of the run; may be NULL. False ends
+     * the run at the end of this instant. */
     bool (*on_progress)(void *context, const struct sim *sim, uint64_t until_ns);
     void *context;
 };
 
 struct run_result {
-    bool is_done; /* false: stopped by on_progress; or settings that break a limit, too many
-                     hosts for a timeline */
+    bool is_done;        /* false: interrupted; or settings that break a limit, or more hosts than a
+                            timeline shows, and then there is nothing else */
+    bool is_interrupted; /* by on_progress: all is of the time until then */
     uint64_t trace_hash, events, virtual_ns, wall_ms;
     bool is_converged;     /* all up hosts hold the same members and rings at the end */
     uint64_t converged_ms; /* after the last action and the mark */

@@ -13,12 +13,12 @@ struct shrink {
 };
 
 static bool is_out_of_time(const struct shrink *shrink) {
-    return clock_monotonic_ns() >= shrink->end_ns;
+    return shrink->trial->is_interrupted || clock_monotonic_ns() >= shrink->end_ns;
 }
 
 static bool still_fails(struct shrink *shrink, const struct scenario *scenario) {
     run_scenario(scenario, shrink->options, shrink->trial);
-    for (size_t i = 0; i < shrink->trial->violations_kept; i++) {
+    for (size_t i = 0; shrink->trial->is_done && i < shrink->trial->violations_kept; i++) {
         if (shrink->trial->violations[i].invariant == shrink->invariant) {
             *shrink->result = *shrink->trial;
             return true;
@@ -233,6 +233,9 @@ void shrink_scenario(struct scenario *scenario, const struct run_options *option
                             .result = result,
                             .trial = malloc(sizeof(struct run_result))};
     bool is_smaller = shrink.trial != NULL;
+    if (shrink.trial) {
+        shrink.trial->is_interrupted = false;
+    }
     while (is_smaller && !is_out_of_time(&shrink)) {
         is_smaller = drop_actions(&shrink, scenario);
         is_smaller |= drop_hosts(&shrink, scenario);

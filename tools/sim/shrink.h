@@ -7,8 +7,8 @@
 /* Takes out actions (halves, then smaller parts: delta debugging, Zeller and Hildebrandt, TSE
  * 2002), drops hosts, from the last, and from what befalls many, shortens faults, cuts the end off,
  * takes the usual network. Changes `scenario` in place;
- * stops when nothing helps any more or the time is over; but for
- * that end the same run gives the same result. *result is the
+ * stops when nothing helps any more, the time is over or a run is interrupted; but for
+ * such an end the same run gives the same result. *result is the
  * failing run before, the smallest one after. */
 void shrink_scenario(struct scenario *scenario, const struct run_options *options,
                      uint8_t invariant, uint64_t budget_ms, struct run_result *result);

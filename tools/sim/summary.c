@@ -46,13 +46,13 @@ static void keep(struct summary *summary, enum summary_figure figure, uint64_t v
 
 void summary_add(struct summary *summary, uint64_t seed, const struct run_result *result) {
     const struct figures *run = &result->figures;
+    if (result->violations_count > 0 && summary->failed++ == 0) {
+        summary->first_failed_seed = seed;
+    }
     if (!result->is_done) {
         return;
     }
     summary->runs++;
-    if (result->violations_count > 0 && summary->failed++ == 0) {
-        summary->first_failed_seed = seed;
-    }
     summary->not_converged += !result->is_converged;
     keep(summary, SUMMARY_FALSE_POSITIVES, result->counts.false_positives);
     keep(summary, SUMMARY_FALSE_POSITIVES_HEALTHY, result->counts.false_positives_healthy);

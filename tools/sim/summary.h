@@ -29,6 +29,7 @@ struct summary {
 /* For up to `runs`. False: no memory. */
 bool summary_init(struct summary *summary, uint64_t runs);
 void summary_deinit(struct summary *summary);
+/* What a run found that was interrupted counts, its figures do not. */
 void summary_add(struct summary *summary, uint64_t seed, const struct run_result *result);
 /* `replay`: of the first that failed. */
 void summary_print(struct summary *summary, const char *replay, FILE *out);

@@ -134,7 +134,28 @@ Test(measures, a_run_can_be_stopped) {
     reading_whole("nodes 4\nduration 1000\n");
     run_scenario(&reading, &options, &result);
     cr_expect_not(result.is_done);
-    cr_expect_eq(result.virtual_ns, 5 * NS_PER_S);
+    cr_expect(result.is_interrupted);
+    cr_expect_geq(result.virtual_ns, 5 * NS_PER_S);
+    cr_expect_lt(result.virtual_ns, 25 * NS_PER_S, "soon");
+    cr_expect_gt(result.figures.packets_per_node_s_milli, 0, "what there is is told");
+}
+
+static uint32_t looks;
+
+static bool stop_at_once(void *context, const struct sim *sim, uint64_t until_ns) {
+    (void)context;
+    cr_expect_lt(sim_now_ns(sim), NS_PER_S);
+    cr_expect_eq(until_ns, 1000 * NS_PER_S);
+    return ++looks < 10;
+}
+
+/* Real time passes between two virtual seconds, too. */
+Test(measures, a_large_run_is_stopped_within_its_first_second) {
+    struct run_options options = {.mask = 0, .on_progress = stop_at_once};
+    reading_whole("nodes 500\nduration 1000\n");
+    run_scenario(&reading, &options, &result);
+    cr_expect(result.is_interrupted);
+    cr_expect_lt(result.virtual_ns, NS_PER_S);
 }
 
 Test(measures, a_summary_knows_the_first_failure_and_the_median) {

@@ -123,6 +123,7 @@ Test(pictures, json_has_its_keys) {
                                        "verdicts_on_down",
                                        "dead_seen_healthy",
                                        "dead_seen_faulty",
+                                       "interrupted",
                                        "crashes",
                                        "undetected",
                                        "detect_ms",

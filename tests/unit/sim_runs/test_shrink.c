@@ -7,13 +7,16 @@
 static struct scenario scenario;
 static bool (*fails)(const struct scenario *scenario);
 static uint32_t runs;
+static uint32_t interrupted_after; /* so many; 0: never */
 
 /* Stands for tools/sim/run.c. */
 void run_scenario(const struct scenario *tried, const struct run_options *options,
                   struct run_result *result) {
     (void)options;
     runs++;
-    *result = (struct run_result){.is_done = true, .trace_hash = runs};
+    bool is_interrupted = interrupted_after > 0 && runs > interrupted_after;
+    *result = (struct run_result){
+        .is_done = !is_interrupted, .is_interrupted = is_interrupted, .trace_hash = runs};
     if (fails(tried)) {
         result->violations_count = result->violations_kept = 1;
         result->violations[0].invariant = 12;
@@ -127,6 +130,17 @@ Test(shrink, time_that_is_over_ends_it) {
     (void)shrunk(0);
     cr_expect_leq(runs, 1);
     cr_expect_eq(scenario.count, 100);
+}
+
+Test(shrink, an_interruption_ends_it) {
+    open_scenario();
+    fails = always;
+    interrupted_after = 1;
+    struct run_result result = shrunk(60000);
+    interrupted_after = 0;
+    cr_expect_leq(runs, 4);
+    cr_expect_eq(scenario.count, 50, "the first half went in the one run that was done");
+    cr_expect_eq(result.trace_hash, 1);
 }
 
 Test(shrink, nothing_at_all_may_be_enough) {
