@@ -87,6 +87,9 @@ const char *record_fields_check(const struct record_fields *fields) {
         return "vnodes: not 1..1000";
     if (fields->ring_state > HENGE_RING_DRAINING)
         return "ring state: unknown";
+    if (fields->choices_bytes > HENGE_RING_CHOICES_BYTES ||
+        (fields->choices_bytes > 0 && fields->choices[fields->choices_bytes - 1] == 0))
+        return "choices: more than 128 bytes, or the last one is 0";
     const char *reason = check_metadata(fields);
     if (reason != NULL)
         return reason;
@@ -111,6 +114,8 @@ void record_fields_of(const struct record *record, struct record_fields *fields_
     fields_out->weight = record->weight;
     fields_out->vnodes = record->vnodes;
     fields_out->ring_state = record->ring_state;
+    fields_out->choices_bytes = record->choices_bytes;
+    fields_out->choices = record->choices;
     memcpy(fields_out->boot_id, record->boot_id, RECORD_BOOT_BYTES);
     memcpy(fields_out->leave_commitment, record->leave_commitment, RECORD_PROOF_BYTES);
     fields_out->metadata_count = record->metadata_count;

@@ -12,6 +12,7 @@
 #include "henge/address.h"
 #include "henge/config.h"
 #include "henge/members.h"
+#include "henge/ring.h"
 #include <stdint.h>
 
 enum { RECORD_BOOT_BYTES = 16, RECORD_PROOF_BYTES = 16, RECORD_ENCODED_BYTES_MAX = 1400 - 128 };
@@ -25,7 +26,9 @@ struct record_fields {
     uint32_t payload_version;
     struct henge_address address;
     uint16_t weight, vnodes;
-    uint8_t ring_state; /* enum henge_ring_state */
+    uint8_t ring_state;     /* enum henge_ring_state */
+    uint8_t choices_bytes;  /* 0..HENGE_RING_CHOICES_BYTES; the last byte is not 0 */
+    const uint8_t *choices; /* ring/ring.h: where its virtual nodes stand */
     uint8_t boot_id[RECORD_BOOT_BYTES];
     uint8_t leave_commitment[RECORD_PROOF_BYTES]; /* of this generation, see departure.h */
     uint16_t metadata_count;
@@ -45,6 +48,7 @@ struct record {
     struct henge_address address;
     uint16_t weight, vnodes;
     uint8_t ring_state;
+    uint8_t choices_bytes;
     uint8_t name_bytes, role_bytes, region_bytes, zone_bytes;
     uint8_t boot_id[RECORD_BOOT_BYTES];
     uint8_t leave_commitment[RECORD_PROOF_BYTES];
@@ -54,6 +58,7 @@ struct record {
     uint64_t ring_hash;                      /* kept for the owner of the rings, 0 = none yet */
     const char *name, *role, *region, *zone; /* NUL-terminated, in this block */
     const char *const *metadata;             /* key, value, key, value, ... NUL-terminated */
+    const uint8_t *choices;                  /* in this block */
     const uint8_t *encoded;                  /* canonical encoding, in this block */
 };
 

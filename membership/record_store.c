@@ -96,9 +96,10 @@ static const char *put_text(char **at, const char *text, size_t size) {
     return start;
 }
 
+/* The choices go behind the texts. */
 static size_t text_bytes(const struct record_fields *fields) {
     size_t total = (size_t)fields->name_bytes + fields->role_bytes + fields->region_bytes +
-                   fields->zone_bytes + 4;
+                   fields->zone_bytes + 4 + fields->choices_bytes;
     for (size_t i = 0; i < fields->metadata_count; i++)
         total += (size_t)fields->metadata[i].key_bytes + fields->metadata[i].value_bytes + 2;
     return total;
@@ -143,6 +144,10 @@ static struct record *record_make(struct record_store *store, const struct recor
         metadata[2 * i + 1] = put_text(&text, pair->value, pair->value_bytes);
     }
     record->metadata = metadata;
+    record->choices_bytes = fields->choices_bytes;
+    record->choices = (const uint8_t *)text;
+    if (fields->choices_bytes > 0)
+        memcpy(text, fields->choices, fields->choices_bytes);
     record->name_hash = hash64(record->name, fields->name_bytes);
     record->references = 1;
     record->store_index = NOT_SHARED;

@@ -7,7 +7,9 @@ enum {
      * commitment, four text lengths, metadata count */
     RECORD_FIXED_BYTES =
         1 + 8 + 4 + 1 + 2 + 2 + 2 + 1 + RECORD_BOOT_BYTES + RECORD_PROOF_BYTES + 4 + 2,
-    PAIR_FIXED_BYTES = 1 + 2
+    PAIR_FIXED_BYTES = 1 + 2,
+    RING_STATE_MASK = 0x03,
+    CHOICES_FOLLOW = 0x04 /* beside the ring state */
 };
 
 static size_t address_bytes(uint8_t family) {
@@ -18,6 +20,7 @@ size_t record_wire_bytes(const struct record_fields *fields) {
     size_t total = RECORD_FIXED_BYTES + address_bytes(fields->address.family);
     total +=
         (size_t)fields->name_bytes + fields->role_bytes + fields->region_bytes + fields->zone_bytes;
+    total += fields->choices_bytes > 0 ? 1U + fields->choices_bytes : 0;
     for (size_t i = 0; i < fields->metadata_count; i++)
         total += PAIR_FIXED_BYTES + (size_t)fields->metadata[i].key_bytes +
                  fields->metadata[i].value_bytes;
@@ -30,6 +33,15 @@ static void put_text(struct bytes_writer *writer, const char *text, uint8_t size
         bytes_put(writer, text, size);
 }
 
+static void put_ring_state(struct bytes_writer *writer, const struct record_fields *fields) {
+    bool has_choices = fields->choices_bytes > 0;
+    bytes_put_u8(writer, (uint8_t)(fields->ring_state | (has_choices ? CHOICES_FOLLOW : 0)));
+    if (has_choices) {
+        bytes_put_u8(writer, fields->choices_bytes);
+        bytes_put(writer, fields->choices, fields->choices_bytes);
+    }
+}
+
 void record_encode(struct bytes_writer *writer, const struct record_fields *fields) {
     bytes_put_u8(writer, RECORD_FORMAT);
     put_text(writer, fields->name, fields->name_bytes);
@@ -40,7 +52,7 @@ void record_encode(struct bytes_writer *writer, const struct record_fields *fiel
     bytes_put_u16(writer, fields->address.port);
     bytes_put_u16(writer, fields->weight);
     bytes_put_u16(writer, fields->vnodes);
-    bytes_put_u8(writer, fields->ring_state);
+    put_ring_state(writer, fields);
     bytes_put(writer, fields->boot_id, RECORD_BOOT_BYTES);
     bytes_put(writer, fields->leave_commitment, RECORD_PROOF_BYTES);
     put_text(writer, fields->role, fields->role_bytes);
@@ -86,6 +98,19 @@ static void get_metadata(struct bytes_reader *reader, struct record_fields *fiel
     }
 }
 
+static void get_ring_state(struct bytes_reader *reader, struct record_fields *fields) {
+    uint8_t flags = bytes_get_u8(reader);
+    fields->ring_state = flags & RING_STATE_MASK;
+    if ((flags & ~(RING_STATE_MASK | CHOICES_FOLLOW)) != 0)
+        reader->failed = true;
+    if ((flags & CHOICES_FOLLOW) != 0) {
+        fields->choices_bytes = bytes_get_u8(reader);
+        fields->choices = bytes_get(reader, fields->choices_bytes);
+        if (fields->choices_bytes == 0 || fields->choices == NULL)
+            reader->failed = true;
+    }
+}
+
 bool record_decode(struct bytes_reader *reader, struct record_fields *fields_out) {
     /* The metadata pairs, most of the struct, are written one by one as far as they are counted. */
     memset(fields_out, 0, offsetof(struct record_fields, metadata));
@@ -97,7 +122,7 @@ bool record_decode(struct bytes_reader *reader, struct record_fields *fields_out
     get_address(reader, &fields_out->address);
     fields_out->weight = bytes_get_u16(reader);
     fields_out->vnodes = bytes_get_u16(reader);
-    fields_out->ring_state = bytes_get_u8(reader);
+    get_ring_state(reader, fields_out);
     const uint8_t *boot_id = bytes_get(reader, RECORD_BOOT_BYTES);
     if (boot_id != NULL)
         memcpy(fields_out->boot_id, boot_id, RECORD_BOOT_BYTES);

@@ -21,6 +21,19 @@ static void put_address(json_t *object, const struct henge_address *address) {
     json_put_text(object, "address", henge_address_format(address, text));
 }
 
+/* Two digits a byte; "" is a member at its first places. */
+static void put_choices(json_t *object, const struct henge_member *member) {
+    static const char digits[] = "0123456789abcdef";
+    char text[2 * HENGE_RING_CHOICES_BYTES + 1];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < member->choices_bytes && i < HENGE_RING_CHOICES_BYTES; i++) {
+        text[count++] = digits[member->choices[i] >> 4];
+        text[count++] = digits[member->choices[i] & 15];
+    }
+    text[count] = '\0';
+    json_put_text(object, "choices", text);
+}
+
 json_t *json_member(const struct henge_member *member) {
     json_t *object = json_object();
     json_put_text(object, "name", member->name);
@@ -31,6 +44,8 @@ json_t *json_member(const struct henge_member *member) {
     json_put_text(object, "region", member->region);
     json_put_text(object, "role", member->role);
     json_put_u64(object, "weight", member->weight);
+    json_put_u64(object, "vnodes", member->vnodes);
+    put_choices(object, member);
     json_put_u64(object, "generation", member->generation);
     json_put_u64(object, "version", member->version);
     json_put_u64(object, "rtt_us", member->rtt_us);

@@ -31,6 +31,9 @@ struct henge_member {
     enum henge_member_status status;
     enum henge_ring_state ring_state;
     uint32_t weight;
+    uint32_t vnodes;        /* at weight 1 */
+    uint32_t choices_bytes; /* of choices, which say where they stand: henge_ring_member */
+    const uint8_t *choices;
     uint32_t slot; /* index of this member on this node, stable while it is known */
     const char *role;
     const char *region;

@@ -30,6 +30,8 @@ static struct ring_member ring_member_of(const struct record *record, uint32_t s
         .vnodes = record->vnodes,
         .weight = MUTANT(RING_OF_SLOTS) ? (uint16_t)(slot % 3) : record->weight,
         .ring_state = record->ring_state,
+        .choices_bytes = record->choices_bytes,
+        .choices = record->choices,
     };
 }
 

@@ -22,6 +22,8 @@ static void teardown(void) {
 
 TestSuite(record, .init = setup, .fini = teardown);
 
+static const uint8_t choices[] = {0x21, 0x43, 0x05, 0};
+
 static struct record_fields sample(void) {
     struct record_fields fields = {.name = "alpha.1",
                                    .name_bytes = 7,
@@ -67,6 +69,35 @@ Test(record, survives_the_wire) {
     cr_assert_eq(memcmp(back.metadata[0].value, "ssd", 3), 0);
     cr_assert_eq(encode(&back, again, sizeof again), size);
     cr_assert_eq(memcmp(bytes, again, size), 0);
+    cr_assert_eq(back.choices_bytes, 0);
+}
+
+Test(record, brings_choices_if_there_are_any) {
+    struct record_fields fields = sample(), back;
+    uint8_t bytes[RECORD_ENCODED_BYTES_MAX];
+    size_t plain = encode(&fields, bytes, sizeof bytes);
+    fields.ring_state = HENGE_RING_DRAINING;
+    fields.choices = choices;
+    fields.choices_bytes = 3;
+    size_t size = encode(&fields, bytes, sizeof bytes);
+    cr_assert_eq(size, plain + 4);
+    struct bytes_reader reader = bytes_reader_of(bytes, size);
+    cr_assert(record_decode(&reader, &back));
+    cr_assert_eq(back.ring_state, HENGE_RING_DRAINING);
+    cr_assert_eq(back.choices_bytes, 3);
+    cr_assert_eq(memcmp(back.choices, choices, 3), 0);
+    struct record *record = record_store_get(store, &back);
+    cr_assert_eq(record->choices_bytes, 3);
+    cr_assert_eq(memcmp(record->choices, choices, 3), 0);
+    struct record_fields loose;
+    record_fields_of(record, &loose);
+    cr_assert_eq(record_store_get(store, &loose), record);
+    record_release(store, record);
+    record_release(store, record);
+    for (size_t cut = 0; cut < size; cut++) {
+        reader = bytes_reader_of(bytes, cut);
+        cr_assert_not(record_decode(&reader, &back), "cut at %zu", cut);
+    }
 }
 
 Test(record, is_malformed_at_every_truncation) {
@@ -86,6 +117,8 @@ Test(record, random_bytes_never_decode_to_what_breaks_a_limit) {
     struct random random = random_of_seed(1);
     struct record_fields fields = sample(), back;
     uint8_t bytes[RECORD_ENCODED_BYTES_MAX];
+    fields.choices = choices;
+    fields.choices_bytes = 3;
     size_t size = encode(&fields, bytes, sizeof bytes);
     uint32_t accepted = 0;
     for (uint32_t i = 0; i < 50000; i++) {
@@ -112,11 +145,11 @@ Test(record, every_limit_is_named) {
     memset(text, 'x', sizeof text);
     struct record_fields good = sample();
     cr_assert_null(record_fields_check(&good));
-    struct record_fields bad[14];
-    const char *names[14] = {"name",  "name",       "name",     "role",    "region",
-                             "zone",  "address",    "address",  "address", "weight",
-                             "vnode", "ring state", "metadata", "metadata"};
-    for (size_t i = 0; i < 14; i++)
+    struct record_fields bad[16];
+    const char *names[16] = {"name",     "name",     "name",    "role",   "region", "zone",
+                             "address",  "address",  "address", "weight", "vnode",  "ring state",
+                             "metadata", "metadata", "choices", "choices"};
+    for (size_t i = 0; i < 16; i++)
         bad[i] = sample();
     bad[0].name_bytes = 0;
     bad[1].name = "a b";
@@ -138,7 +171,11 @@ Test(record, every_limit_is_named) {
     bad[12].metadata[1] = bad[12].metadata[0]; /* a key twice */
     bad[13].metadata[1].value = text;
     bad[13].metadata[1].value_bytes = HENGE_METADATA_BYTES;
-    for (size_t i = 0; i < 14; i++) {
+    bad[14].choices = choices;
+    bad[14].choices_bytes = sizeof choices; /* the last is 0 */
+    bad[15].choices = (const uint8_t *)text;
+    bad[15].choices_bytes = 129;
+    for (size_t i = 0; i < 16; i++) {
         const char *reason = record_fields_check(&bad[i]);
         cr_assert_not_null(reason, "case %zu", i);
         cr_assert_not_null(strstr(reason, names[i]), "case %zu: %s", i, reason);

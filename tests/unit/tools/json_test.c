@@ -19,6 +19,7 @@ static void member_add(const char *name, uint32_t slot, const char *zone) {
                               .status = HENGE_ALIVE,
                               .ring_state = HENGE_RING_ACTIVE,
                               .weight = 1,
+                              .vnodes = 100,
                               .slot = slot,
                               .role = "",
                               .region = "eu",
@@ -44,10 +45,14 @@ Test(json, members_have_the_documented_keys) {
     fake.members[0].metadata_count = 1;
     fake.metadata_key = "disk";
     fake.metadata_value = "ssd";
+    static const uint8_t choices[] = {0x0f, 0xa1};
+    fake.members[0].choices = choices;
+    fake.members[0].choices_bytes = 2;
     expect_line(json_members(no_view),
                 "{\"members\": [{\"name\": \"n1\", \"address\": \"127.0.0.1:7000\", "
                 "\"status\": \"ALIVE\", \"ring_state\": \"active\", \"zone\": \"a\", "
                 "\"region\": \"eu\", \"role\": \"\", \"weight\": 1, "
+                "\"vnodes\": 100, \"choices\": \"0fa1\", "
                 "\"generation\": 1700000000000000, \"version\": 3, \"rtt_us\": 120, "
                 "\"last_seen_ms\": null, \"metadata\": {\"disk\": \"ssd\"}}], \"view\": 12, "
                 "\"self\": \"n1\"}\n");
