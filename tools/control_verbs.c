@@ -3,9 +3,12 @@
 #include "tools/daemon.h"
 #include "tools/json_tools.h"
 #include "tools/json_view.h"
+#include "tools/ring_plan.h"
 #include "tools/worker.h"
 #include "tools/worker_jobs.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct verb {
@@ -69,6 +72,9 @@ static enum control_next verb_lookup(struct daemon *daemon, const json_t *reques
     if (status == HENGE_OK || status == HENGE_EMPTY) { /* nobody owns anything: no owners */
         route.owners_count = status == HENGE_OK ? route.owners_count : 0;
         document = json_lookup(view, key, hash, &route);
+        if (json_flag(request, "explain")) {
+            json_put(document, "explain", json_explain(view, &route));
+        }
     }
     henge_reader_end(daemon->reader);
     if (document == NULL) {
@@ -94,6 +100,47 @@ static enum control_next verb_ring(struct daemon *daemon, const json_t *request,
     return answer(document, reply_out);
 }
 
+/* Those who own a part of either ring, or would with a weight. */
+static bool is_in_ring(const struct henge_view *view, const struct henge_member *member) {
+    return member->status <= HENGE_SUSPECT ||
+           henge_ring_name(henge_view_ring(view, HENGE_RING_CURRENT), member->slot) != NULL ||
+           henge_ring_name(henge_view_ring(view, HENGE_RING_NEXT), member->slot) != NULL;
+}
+
+static json_t *plan_in(const struct daemon *daemon, const struct henge_view *view,
+                       const json_t *request, struct ring_plan_reason *reason_out) {
+    const struct henge_config *config = &daemon->options->config;
+    struct henge_ring_parameters parameters = {.size_bytes = sizeof(parameters)};
+    memcpy(parameters.salt, config->ring_salt, sizeof(parameters.salt));
+    struct henge_ring_member *members = calloc(henge_members_count(view) + 1, sizeof(*members));
+    if (members == NULL) {
+        snprintf(reason_out->text, sizeof(reason_out->text), "out of memory");
+        return NULL;
+    }
+    struct ring_plan plan = {
+        .parameters = &parameters, .members = members, .vnodes = (uint16_t)config->vnodes};
+    struct henge_member member;
+    for (size_t i = 0; henge_members_at(view, i, &member) == HENGE_OK; i++) {
+        if (is_in_ring(view, &member)) {
+            henge_ring_member_of(&member, &members[plan.count++]);
+        }
+    }
+    json_t *document = ring_plan_json(&plan, request, reason_out);
+    free(members);
+    return document;
+}
+
+static enum control_next verb_plan(struct daemon *daemon, const json_t *request,
+                                   json_t **reply_out) {
+    struct ring_plan_reason reason = {""};
+    const struct henge_view *view;
+    henge_reader_begin(daemon->reader, &view);
+    json_t *document = plan_in(daemon, view, request, &reason);
+    henge_reader_end(daemon->reader);
+    return document == NULL ? refuse(control_error("invalid", "%s", reason.text), reply_out)
+                            : answer(document, reply_out);
+}
+
 static enum control_next verb_events(struct daemon *daemon, const json_t *request,
                                      json_t **reply_out) {
     json_t *document = json_object();
@@ -113,11 +160,9 @@ static enum control_next verb_events(struct daemon *daemon, const json_t *reques
     return answer(document, reply_out);
 }
 
-static const struct verb verbs[] = {{"members", verb_members},
-                                    {"info", verb_info},
-                                    {"lookup", verb_lookup},
-                                    {"ring", verb_ring},
-                                    {"events", verb_events}};
+static const struct verb verbs[] = {{"members", verb_members}, {"info", verb_info},
+                                    {"lookup", verb_lookup},   {"ring", verb_ring},
+                                    {"plan", verb_plan},       {"events", verb_events}};
 
 enum control_next control_verbs_handle(void *context, uint64_t client, const json_t *request,
                                        json_t **reply_out) {

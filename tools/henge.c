@@ -10,8 +10,8 @@
 static const struct henge_verb verbs[] = {
     {"members", "", "the members: address, status, zone, incarnation", henge_verb_members},
     {"info", "", "this daemon: view, ring, agreement, counters", henge_verb_info},
-    {"lookup", "KEY [-n R]", "the owners of a key", henge_verb_lookup},
-    {"ring", "[--ranges]", "share of the ring per member, balance", henge_verb_ring},
+    {"lookup", "KEY [-n R]", "the owners of a key; --explain: why", henge_verb_lookup},
+    {"ring", "[--ranges]", "share of the ring per member; ring plan: what if", henge_verb_ring},
     {"events", "[--follow]", "what happened in the cluster", henge_verb_events},
     {"join", "ADDR...", "join a cluster through these seeds", henge_verb_join},
     {"leave", "", "leave the cluster; the daemon runs on", henge_verb_leave},

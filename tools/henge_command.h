@@ -46,6 +46,9 @@ json_t *henge_ask(const struct henge_common *common, json_t *request, unsigned t
 /* Prints one line of JSON; returns an exit code. */
 int henge_print_json(const json_t *document);
 
+/* `henge ring plan`: argv[0] is "plan". */
+int henge_verb_ring_plan(struct henge_common *common, int argc, char **argv);
+
 /* henge_read.c and henge_act.c: the verbs. */
 int henge_verb_members(struct henge_common *common, int argc, char **argv);
 int henge_verb_info(struct henge_common *common, int argc, char **argv);

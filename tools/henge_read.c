@@ -17,7 +17,7 @@ struct read_options {
     struct henge_common *common;
     const char *key;
     long count;
-    bool with_ranges, is_following;
+    bool with_ranges, is_following, is_explained;
 };
 
 static error_t plain_parse(int key, char *argument, struct argp_state *state) {
@@ -94,6 +94,9 @@ static error_t lookup_parse(int key, char *argument, struct argp_state *state) {
     case 'n':
         options->count = henge_number_parse(state, "-n", argument, 1, HENGE_ROUTE_OWNERS_MAX);
         return 0;
+    case 'e':
+        options->is_explained = true;
+        return 0;
     case ARGP_KEY_ARG:
         if (options->key != NULL) {
             argp_error(state, "one key only");
@@ -110,7 +113,9 @@ static error_t lookup_parse(int key, char *argument, struct argp_state *state) {
 
 int henge_verb_lookup(struct henge_common *common, int argc, char **argv) {
     static const struct argp_option list[] = {
-        {"count", 'n', "R", 0, "Show R owners (1 to 8), in order of preference", 0}, {0}};
+        {"count", 'n', "R", 0, "Show R owners (1 to 8), in order of preference", 0},
+        {"explain", 'e', NULL, 0, "Show the walk over the ring that finds them", 0},
+        {0}};
     static const struct argp argp = {
         .options = list,
         .parser = lookup_parse,
@@ -128,6 +133,7 @@ int henge_verb_lookup(struct henge_common *common, int argc, char **argv) {
     json_t *request = request_for("lookup");
     json_put(request, "key", key);
     json_put_u64(request, "count", (uint64_t)options.count);
+    json_put_bool(request, "explain", options.is_explained);
     return ask_and_show(common, request, show_lookup);
 }
 
@@ -138,8 +144,12 @@ int henge_verb_ring(struct henge_common *common, int argc, char **argv) {
         .options = list,
         .parser = plain_parse,
         .doc = "Shows the share of the ring per member, the balance (largest share by the mean) "
-               "and the ring's version and fingerprint.",
+               "and the ring's version and fingerprint. `henge ring plan --help`: what would move "
+               "if members came or went.",
         .children = henge_common_child};
+    if (argc > 1 && strcmp(argv[1], "plan") == 0) {
+        return henge_verb_ring_plan(common, argc - 1, argv + 1);
+    }
     struct read_options options = {.common = common};
     henge_verb_parse(&argp, argc, argv, &options);
     json_t *request = request_for("ring");

@@ -100,6 +100,30 @@ void show_info(const json_t *document, FILE *out) {
     }
 }
 
+static void explanation_print(const json_t *explain, FILE *out) {
+    static const char *const headings[] = {">RANGE", "UNTIL", "OWNER", "ZONE", "VERDICT", NULL};
+    fprintf(out, "range %" PRId64 " of %" PRId64 ": hashes behind %s up to %s\n",
+            json_number(explain, "range", 0), json_number(explain, "ranges_count", 0),
+            json_text(explain, "after", "?"), json_text(explain, "until", "?"));
+    struct table *table = table_create(headings);
+    if (table == NULL) {
+        return;
+    }
+    size_t index;
+    json_t *step;
+    json_array_foreach(json_object_get(explain, "walk"), index, step) {
+        table_cell(table, "%" PRId64, json_number(step, "range", 0));
+        table_cell(table, "%s", json_text(step, "until", "?"));
+        table_cell(table, "%s", json_text(step, "name", "?"));
+        table_cell(table, "%s", json_text(step, "zone", ""));
+        table_cell(table, "%s", json_text(step, "verdict", "?"));
+    }
+    table_finish(table, out);
+    if (json_flag(explain, "is_cut")) {
+        fputs("... and on\n", out);
+    }
+}
+
 void show_lookup(const json_t *document, FILE *out) {
     static const char *const headings[] = {">#", "OWNER", "ADDRESS", "ZONE", "UP", NULL};
     const json_t *owners = json_object_get(document, "owners");
@@ -130,6 +154,10 @@ void show_lookup(const json_t *document, FILE *out) {
         fprintf(out, "pending: %s at %s, %s%s\n", json_text(owner, "name", "?"),
                 json_text(owner, "address", "?"),
                 *replaced != '\0' ? "takes the place of " : "in a new place", replaced);
+    }
+    const json_t *explain = json_object_get(document, "explain");
+    if (explain != NULL) {
+        explanation_print(explain, out);
     }
 }
 

@@ -9,6 +9,7 @@ void show_members(const json_t *document, FILE *out);
 void show_info(const json_t *document, FILE *out);
 void show_lookup(const json_t *document, FILE *out);
 void show_ring(const json_t *document, FILE *out);
+void show_plan(const json_t *document, FILE *out); /* henge_plan.c */
 void show_event(const json_t *event, FILE *out);
 
 #endif

@@ -21,6 +21,14 @@ json_t *json_members(const struct henge_view *view);
 json_t *json_lookup(const struct henge_view *view, const char *key, uint64_t hash,
                     const struct henge_route *route);
 
+/* Why these are the owners:
+ * {"range","ranges_count","after","until","walk":[{"range","until","name",
+ * "zone","verdict"}],"is_cut"}. The walk goes from the range of the hash clockwise to the last
+ * owner, or EXPLAIN_STEPS_MAX ranges far. A verdict is "owner 1", "owner 2", ..., "again" for who
+ * is one already, "zone taken" for who is passed over. */
+enum { EXPLAIN_STEPS_MAX = 200 };
+json_t *json_explain(const struct henge_view *view, const struct henge_route *route);
+
 /* {"view","ring_version","ring_fingerprint","members_count","points","balance","members":[{"name",
  * "zone","weight","points","share"}]} and, on demand, "ranges":[{"after","until","owner"}].
  * *status_out is HENGE_FULL beyond JSON_RANGES_MAX, with NULL returned. */

@@ -147,6 +147,11 @@ struct henge_ring_member {
     size_t choices_bytes; /* 0..HENGE_RING_CHOICES_BYTES */
 };
 
+/* A member of a view as henge_ring_build takes it, for what-ifs. The strings are the view's. Those
+ * whose slot has a name in henge_view_ring are in the ring. Inside a section. [wait-free] */
+HENGE_PUBLIC void henge_ring_member_of(const struct henge_member *member,
+                                       struct henge_ring_member *member_out);
+
 struct henge_ring_parameters {
     size_t size_bytes;
     uint8_t salt[16];                        /* of the cluster; zero without a key */

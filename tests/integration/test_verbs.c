@@ -123,6 +123,53 @@ Test(verbs, metadata_and_weight_reach_the_others) {
     end();
 }
 
+/* Asks for a plan; its fingerprint of `when` into fingerprint_out. */
+static void plan_ask(const char *changes, const char *when, char fingerprint_out[32]) {
+    char words[128];
+    snprintf(words, sizeof(words), "ring plan %s", changes);
+    json_t *plan = daemon_ask(&daemons[0], words);
+    const char *text =
+        json_string_value(json_object_get(json_object_get(plan, when), "ring_fingerprint"));
+    cr_assert_not_null(text);
+    snprintf(fingerprint_out, 32, "%s", text);
+    json_decref(plan);
+}
+
+static bool wait_fingerprint(const char *fingerprint) {
+    bool is_so = false;
+    for (int tries = 0; tries < TRIES_MAX && !is_so; tries++) {
+        is_so = strcmp(daemon_info_text(&daemons[0], "ring_fingerprint"), fingerprint) == 0;
+        daemon_sleep_ms(10);
+    }
+    return is_so;
+}
+
+/* What was planned is, when it has happened, the ring: of salt, weights, names and all. */
+Test(verbs, a_plan_is_the_ring_that_will_be) {
+    char before[32];
+    char heavier[32];
+    char alone[32];
+    cr_assert(daemons_cluster(daemons, TWO, directory, NULL));
+    plan_ask("--weight n2=3", "before", before);
+    cr_assert_str_eq(before, daemon_info_text(&daemons[0], "ring_fingerprint"));
+    plan_ask("--weight n2=3", "after", heavier);
+    cr_assert_str_neq(before, heavier);
+    cr_assert_eq(act(&daemons[1], "set-weight 3"), 0, "%s", output);
+    cr_assert(wait_fingerprint(heavier));
+
+    plan_ask("--remove n2", "after", alone);
+    cr_assert_eq(act(&daemons[1], "leave"), 0, "%s", output);
+    cr_assert(wait_fingerprint(alone));
+    cr_assert_eq(act(&daemons[0], "ring plan --add n3:far:2 -n 2"), 0, "%s", output);
+    cr_assert(strstr(output, "far") && strstr(output, "2 owners in 2 zones"), "%s", output);
+    cr_assert_eq(act(&daemons[0], "ring plan --remove n9"), 1, "%s", output);
+    cr_assert(strstr(output, "n9"), "%s", output);
+    cr_assert_eq(act(&daemons[0], "ring plan --weight n1"), 2, "%s", output);
+    cr_assert_eq(act(&daemons[0], "lookup some:key --explain"), 0, "%s", output);
+    cr_assert(strstr(output, "owner 1"), "%s", output);
+    end();
+}
+
 Test(verbs, draining_is_told_and_taken_back) {
     cr_assert(daemons_cluster(daemons, TWO, directory, NULL));
     cr_assert_eq(act(&daemons[0], "drain"), 0, "%s", output);

@@ -119,6 +119,49 @@ Test(json, shares_of_the_ring_add_up_and_the_balance_is_max_by_mean) {
     json_decref(document);
 }
 
+static void expect_step(const json_t *explain, size_t index, int64_t range, const char *name,
+                        const char *verdict) {
+    const json_t *step = json_array_get(json_object_get(explain, "walk"), index);
+    cr_expect_eq(json_number(step, "range", -1), range);
+    cr_expect_str_eq(json_text(step, "name", ""), name);
+    cr_expect_str_eq(json_text(step, "verdict", ""), verdict);
+}
+
+/* n1 and n2 share a zone; n3 has another one, and is met after n2 and n1 again. */
+Test(json, an_explanation_is_the_walk_to_the_last_owner) {
+    member_add("n1", 0, "a");
+    member_add("n2", 1, "a");
+    member_add("n3", 2, "b");
+    const uint32_t slots[] = {2, 1, 0, 1, 0};
+    for (size_t i = 0; i < 5; i++) {
+        fake.ranges[i] = (struct henge_ring_range){
+            .after = i == 0 ? 500 : 100 * i, .until = 100 * (i + 1), .slot = slots[i]};
+    }
+    fake.ranges_count = 5;
+    struct henge_route route = {
+        .hash = 201, .owners_count = 2, .owners = {{.slot = 0}, {.slot = 2}}};
+    json_t *explain = json_explain(no_view, &route);
+    cr_expect_eq(json_number(explain, "range", -1), 2);
+    cr_expect_eq(json_number(explain, "ranges_count", -1), 5);
+    cr_expect_str_eq(json_text(explain, "after", ""), "00000000000000c8");
+    cr_expect_not(json_flag(explain, "is_cut"));
+    cr_assert_eq(json_array_size(json_object_get(explain, "walk")), 4);
+    expect_step(explain, 0, 2, "n1", "owner 1");
+    expect_step(explain, 1, 3, "n2", "zone taken");
+    expect_step(explain, 2, 4, "n1", "again");
+    expect_step(explain, 3, 0, "n3", "owner 2");
+    json_decref(explain);
+    route.hash = 501; /* behind the last: the first range, which wraps around */
+    explain = json_explain(no_view, &route);
+    cr_expect_eq(json_number(explain, "range", -1), 0);
+    json_decref(explain);
+    fake.ranges_count = 0;
+    explain = json_explain(no_view, &(struct henge_route){.hash = 7});
+    cr_expect_eq(json_array_size(json_object_get(explain, "walk")), 0);
+    cr_expect_null(json_object_get(explain, "range"));
+    json_decref(explain);
+}
+
 Test(json, a_single_point_is_the_whole_circle) {
     member_add("n1", 0, "a");
     fake.ranges[0] = (struct henge_ring_range){.after = 77, .until = 77, .slot = 0};

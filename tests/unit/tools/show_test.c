@@ -92,3 +92,43 @@ Test(show, a_document_without_the_expected_keys_is_no_crash) {
     free(shown(show_event, "{}"));
     free(shown(show_info, "{\"a\":null,\"b\":[1],\"c\":1.5}"));
 }
+
+Test(show, why_a_key_has_its_owners) {
+    char *text = shown(
+        show_lookup,
+        "{\"key\":\"k\",\"hash\":\"0f\",\"ring_version\":3,\"ring_fingerprint\":\"ab\",\"owners\":[{"
+        "\"name\":\"n2\",\"address\":\"127.0.0.1:2\",\"zone\":\"b\",\"up\":true}],\"explain\":{"
+        "\"range\":4,\"ranges_count\":9,\"after\":\"0a\",\"until\":\"1f\",\"walk\":[{\"range\":4,"
+        "\"until\":\"1f\",\"name\":\"n2\",\"zone\":\"b\",\"verdict\":\"owner 1\"}],\"is_cut\":true}}");
+    cr_expect_str_eq(text, "key k  hash 0f  ring version 3  fingerprint ab\n"
+                           "#  OWNER  ADDRESS      ZONE  UP\n"
+                           "1  n2     127.0.0.1:2  b     up\n"
+                           "range 4 of 9: hashes behind 0a up to 1f\n"
+                           "RANGE  UNTIL  OWNER  ZONE  VERDICT\n"
+                           "    4  1f     n2     b     owner 1\n"
+                           "... and on\n");
+    free(text);
+}
+
+Test(show, a_plan) {
+    char *text = shown(
+        show_plan,
+        "{\"count\":2,\"moved\":0.25,\"lists_moved\":0.5,\"copies\":0.5,\"moves\":7,"
+        "\"before\":{\"ring_fingerprint\":\"aa\",\"members_count\":1,\"points\":9,"
+        "\"owners_per_key\":1,\"zones_per_key\":1,\"balance\":1,\"replica_balance\":1},"
+        "\"after\":{\"ring_fingerprint\":\"bb\",\"members_count\":2,\"points\":18,"
+        "\"owners_per_key\":2,\"zones_per_key\":1,\"balance\":1.5,\"replica_balance\":1.25},"
+        "\"members\":[{\"name\":\"n1\",\"zone\":\"a\",\"weight_before\":1,\"weight_after\":1,"
+        "\"share_before\":1,\"share_after\":0.75,\"replicas_before\":1,\"replicas_after\":0.5}]}");
+    cr_expect_str_eq(
+        text,
+        "NAME  ZONE  WEIGHT  AFTER  SHARE %  AFTER  COPIES %  AFTER\n"
+        "n1    a          1      1   100.00  75.00    100.00  50.00\n"
+        "before: fingerprint aa  1 members  balance 1.000, replicas 1.000  each key has 1 owners "
+        "in 1 zones\n"
+        "after: fingerprint bb  2 members  balance 1.500, replicas 1.250  each key has 2 owners in "
+        "1 zones: TOO FEW ZONES\n"
+        "25.00 % of the keys move to another first owner; 50.00 % of one copy of all data is to be "
+        "copied, in 7 moves\n");
+    free(text);
+}
