@@ -15,7 +15,8 @@ static int lookup(struct henge_reader *reader) {
     int owned = 0;
     henge_reader_begin(reader, &view);
     for (int i = 0; i < 3; i++) {
-        uint32_t slot = henge_ring_owner(henge_view_ring(view, HENGE_RING_CURRENT), keys[i], strlen(keys[i]));
+        uint32_t slot =
+            henge_ring_owner(henge_view_ring(view, HENGE_RING_CURRENT), keys[i], strlen(keys[i]));
         if (henge_members_by_slot(view, slot, &owner) == HENGE_OK) {
             printf("%-10s is owned by %s in zone %s\n", keys[i], owner.name, owner.zone);
             owned++;

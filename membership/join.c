@@ -44,8 +44,13 @@ void join_start(struct membership *membership, const struct henge_address *seeds
         return;
     join_seeds_set(membership, seeds, count);
     const struct member *own = &membership->table.members[0];
-    if (own->status == HENGE_LEFT && !self_raise_generation(membership, own->generation))
-        return;
+    const uint64_t left_ns = own->status_since_ns;
+    if (own->status == HENGE_LEFT) {
+        if (!self_raise_generation(membership, own->generation))
+            return;
+        /* Nobody could have refuted meanwhile. */
+        suspicions_thaw(&membership->suspicions, left_ns, membership->now_ns);
+    }
     leave_reset(&membership->leave);
     join->state = JOIN_UNDER_WAY;
     join->reason = "";

@@ -17,7 +17,7 @@ enum {
     LAMBDA = 4,
     TRANSMISSIONS_MAX = 24,
     REPEAT_WINDOWS = 4,     /* first repeat, in coalescing windows: one that all hops have seen */
-    HEARD_ENOUGH = 2,       /* of what need not reach everybody */
+    HEARD_ENOUGH = 3,       /* of what need not reach everybody */
     REPEAT_PACKETS_MAX = 4, /* for one peer in one go; more becomes a SYNC */
     FANOUT_MAX = 16,
     PACKET_UPDATES_MAX = 96,    /* a 23-byte update each would fill 2 KiB */

@@ -110,6 +110,28 @@ Test(leave, then_join_again_is_a_new_generation) {
     cluster_destroy(cluster);
 }
 
+/* A suspicion that was young at the leave is as young at the return. */
+Test(leave, gives_nobody_up_for_the_time_away) {
+    struct cluster *cluster = cluster_create(49);
+    cluster_form(cluster, 4);
+    struct membership *leaver = cluster->nodes[0].membership;
+    const struct member *suspect = cluster_look(cluster, 0, 3);
+    cluster->nodes[0].side = 1;
+    membership_probe_failed(leaver, cluster_slot(cluster, 0, 3), suspect->generation,
+                            suspect->version, cluster->now_ns);
+    cluster->nodes[0].is_dirty = true;
+    cr_assert_eq(suspect->status, HENGE_SUSPECT);
+    leave(cluster, 0, NS_PER_S);
+    cluster_run(cluster, 100 * NS_PER_S);
+    cr_assert_eq(membership_leave_state(leaver), LEAVE_DONE);
+    cr_assert_eq(suspect->status, HENGE_SUSPECT);
+    cluster->nodes[0].side = 0;
+    cluster_join(cluster, 0, 1);
+    cr_assert(cluster_run_until(cluster, 10 * NS_PER_S, cluster_agrees));
+    cr_assert_eq(cluster_counters(cluster, 0).verdicts, 0);
+    cluster_destroy(cluster);
+}
+
 Test(leave, an_answered_ping_does_not_revive_the_departed) {
     struct cluster *cluster = cluster_create(46);
     cluster_form(cluster, 5);
