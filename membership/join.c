@@ -250,8 +250,9 @@ void join_receive(struct membership *membership, struct delivery *delivery) {
         return;
     }
     delivery_trailing(membership, delivery);
-    bool is_leaving = membership->table.members[0].status == HENGE_LEFT;
-    if (is_self(membership, &joiner, &fields) || is_leaving || delivery->source->stream != 0)
+    const bool has_left = membership->table.members[0].status == HENGE_LEFT;
+    const bool is_evicted = membership->departure.own.kind == PROOF_EVICTED;
+    if (is_self(membership, &joiner, &fields) || is_evicted || delivery->source->stream != 0)
         return; /* no seed to be had here */
     struct wire_join_reply reply = {.request_id = join.request_id};
     if (join.ring_parameters != membership->settings.ring_parameters && !MUTANT(LABEL_IGNORED)) {
@@ -262,8 +263,8 @@ void join_receive(struct membership *membership, struct delivery *delivery) {
         reply.held_kind = HELD_OTHER_BOOT;
         reply.held = (struct liveness){own->generation, own->version, own->status};
         reply.held_address = own->record->address;
-    } else if (is_busy(membership)) {
-        reply.verdict = JOIN_BUSY;
+    } else if (has_left || is_busy(membership)) {
+        reply.verdict = JOIN_BUSY; /* who has left knows at least where others were */
     } else {
         note_held(membership, &joiner, &fields, &reply);
         if (hear(membership, &joiner, &fields, MERGE_GOSSIP, delivery).outcome == MERGE_REFUSED)

@@ -36,6 +36,7 @@ bool network_link_ns(struct host *host, size_t bytes, bool may_drop, uint64_t *l
     rate = rate > 0 ? rate : 1;
     uint64_t free_ns = host->link_free_ns > now_ns ? host->link_free_ns : now_ns;
     uint64_t waiting_max_ns = (uint64_t)SIM_LINK_BYTES * NS_PER_S / rate;
+    waiting_max_ns = waiting_max_ns < SIM_LINK_WAIT_NS ? waiting_max_ns : SIM_LINK_WAIT_NS;
     if (may_drop && free_ns - now_ns > waiting_max_ns) {
         host->sim->counts.link_full++;
         return false;

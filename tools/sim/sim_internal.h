@@ -44,6 +44,8 @@ enum {
 /* As the runtime asks again for the horizon. */
 #define SIM_HORIZON_RETRY_NS (20 * NS_PER_MS)
 #define SIM_LEAVE_NS (10 * NS_PER_S)
+/* A limited link drops what would wait for longer, as routers do. */
+#define SIM_LINK_WAIT_NS (2 * NS_PER_S)
 /* 2026-01-01: the date at which every run starts. */
 #define SIM_WALL_START_MS UINT64_C(1767225600000)
 

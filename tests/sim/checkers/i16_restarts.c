@@ -64,10 +64,14 @@ static void check(struct watch *watch, uint32_t subject, uint64_t since_ns) {
     }
 }
 
-/* Whoever joins through a host that was there all the time, and well, must come to know others. */
+/* Whoever joins through a host that was in the cluster all the time, and well, must come to know
+ * others. */
 static bool has_good_seed(const struct watch *watch, const struct host_facts *facts) {
-    return facts->through != SIM_NOBODY && !watch_in_fault_set(watch, facts->through) &&
-           watch->hosts[facts->through].booted_ns < facts->booted_ns;
+    if (facts->through == SIM_NOBODY || watch_in_fault_set(watch, facts->through))
+        return false;
+    const struct host_facts *seed = &watch->hosts[facts->through];
+    return seed->booted_ns < facts->booted_ns &&
+           (seed->through == SIM_NOBODY || seed->joined_ns < facts->booted_ns);
 }
 
 static bool waits_for_nothing(const struct watch *watch, const struct host_facts *facts,

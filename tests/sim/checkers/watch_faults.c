@@ -165,6 +165,8 @@ void watch_boot(struct watch *watch, uint32_t host, bool is_end) {
         return;
     }
     struct ordered_boot ordered = order_of(watch, facts);
+    if (facts->boots > 0 && facts->through != SIM_NOBODY && facts->joined_ns == WATCH_NEVER)
+        watch_acquaint(watch, host, facts->through, false); /* a seed that never answered */
     facts->through = ordered.through == host ? SIM_NOBODY : ordered.through;
     watch_begin_anew(watch, host, ordered.moves, ordered.forgets);
     if (facts->through != SIM_NOBODY)
