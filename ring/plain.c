@@ -31,6 +31,19 @@ void henge_ring_destroy(struct henge_ring *ring) {
     }
 }
 
+void henge_ring_member_of(const struct henge_member *member, struct henge_ring_member *member_out) {
+    *member_out = (struct henge_ring_member){.size_bytes = sizeof(*member_out),
+                                             .name = member->name,
+                                             .zone = member->zone,
+                                             .region = member->region,
+                                             .role = member->role,
+                                             .vnodes = (uint16_t)member->vnodes,
+                                             .weight = (uint16_t)member->weight,
+                                             .ring_state = member->ring_state,
+                                             .choices = member->choices,
+                                             .choices_bytes = member->choices_bytes};
+}
+
 /* The structs are as large as the caller's header says, which may be a later one: fields that this
  * library does not know are passed over. */
 static const struct henge_ring_member *member_at(const struct henge_ring_member *members,

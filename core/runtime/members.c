@@ -105,19 +105,6 @@ enum henge_status henge_member_metadata(const struct henge_member *member, uint3
     return HENGE_OK;
 }
 
-void henge_ring_member_of(const struct henge_member *member, struct henge_ring_member *member_out) {
-    const struct record *record = member->record;
-    *member_out =
-        (struct henge_ring_member){.size_bytes = sizeof(*member_out),
-                                   .name = record->name,
-                                   .zone = record->zone,
-                                   .region = record->region,
-                                   .role = record->role,
-                                   .vnodes = record->vnodes,
-                                   .weight = record->weight,
-                                   .ring_state = (enum henge_ring_state)record->ring_state};
-}
-
 const struct henge_ring *henge_view_ring(const struct henge_view *view,
                                          enum henge_ring_which which) {
     return which == HENGE_RING_NEXT ? view->ring_next->ring : view->ring->ring;

@@ -281,3 +281,34 @@ Test(plain, tells_names_slots_and_ranges) {
     henge_ring_destroy(ring);
     world_free(world);
 }
+
+/* What a view says of a member is all that a ring wants to know. */
+Test(plain, takes_a_member_as_a_view_has_it) {
+    static const uint8_t choices[] = {0x21, 0x43};
+    const struct henge_member seen = {.name = "a",
+                                      .zone = "z",
+                                      .region = "eu",
+                                      .role = "db",
+                                      .vnodes = 9,
+                                      .weight = 2,
+                                      .ring_state = HENGE_RING_DRAINING,
+                                      .choices = choices,
+                                      .choices_bytes = 2};
+    const struct ring_member same = {.name = "a",
+                                     .zone = "z",
+                                     .region = "eu",
+                                     .role = "db",
+                                     .vnodes = 9,
+                                     .weight = 2,
+                                     .ring_state = HENGE_RING_DRAINING,
+                                     .choices = choices,
+                                     .choices_bytes = 2};
+    struct henge_ring_member member;
+    henge_ring_member_of(&seen, &member);
+    struct henge_ring *ring = NULL;
+    cr_assert(henge_ring_build(NULL, &member, 1, &ring) == HENGE_OK);
+    const struct ring_parameters parameters = {.version = 0};
+    cr_assert_eq(henge_ring_fingerprint(ring), ring_fingerprint_of(&parameters, &same, 1));
+    cr_assert_eq(henge_ring_points_count(ring), 18);
+    henge_ring_destroy(ring);
+}
