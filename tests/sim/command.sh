@@ -12,6 +12,9 @@ expect 2 'profile is henge, lifeguard or classic' "$sim" --profile swift
 expect 2 'no time' "$sim" --duration soon
 expect 2 'NAME=VALUE' "$sim" --set novalue
 expect 2 'set: ' "$sim" --set no.such.key=1
+for key in name bind join label data_dir key_file transport threads profile zone random_seed; do
+    expect 2 "set: $key is not for the simulator" "$sim" --set $key=1
+done
 expect 2 'No such file' "$sim" --scenario nowhere.sim
 expect 2 'draws its own scenario' "$sim" --swarm --scenario crash
 expect 2 'draws one run' "$sim" --seeds 2 --timeline -
@@ -26,6 +29,10 @@ expect 2 'No such file' "$sim" --nodes 3 --duration 1 --timeline "$scratch/no/su
 printf 'nodes 4\nat 3 crash 9\n' >"$scratch/wrong.sim"
 printf 'nodes 4\nat 3 pause 1 for 0\n' >"$scratch/ever.sim"
 expect 2 "$scratch/ever.sim:2: for 0" "$sim" --scenario "$scratch/ever.sim"
+printf 'nodes 4\nat 3 crash 1\n\0at 4 crash 2\n' >"$scratch/nul.sim"
+expect 2 "$scratch/nul.sim:3: a NUL byte" "$sim" --scenario "$scratch/nul.sim"
+expect 2 'dissemination:4: the mark at 110 s is not before the end, at 60 s' \
+    "$sim" --scenario dissemination --nodes 8 --duration 60
 expect 2 "$scratch/wrong.sim:2: hosts are 0..3" "$sim" --scenario "$scratch/wrong.sim"
 
 # A report that cannot be written is no success; a swarm of one node has nobody to be cut from.
@@ -97,7 +104,7 @@ expect 0 '3 seeds, 0 with violations' "$sim" --nodes 4 --duration 10 --seeds 3 -
 for name in $("$sim" --list | cut -d ' ' -f 1); do
     for profile in henge lifeguard classic; do
         expect 0 '"violations_count":0' \
-            "$sim" --scenario "$name" --nodes 24 --duration 60 --profile $profile --json --shrink 0
+            "$sim" --scenario "$name" --nodes 24 --duration 130 --profile $profile --json --shrink 0
     done
 done
 

@@ -72,8 +72,12 @@ static uint64_t parse_number(struct argp_state *state, const char *what, const c
 static void add_pair(struct argp_state *state, struct order *order, const char *argument,
                      bool is_variable) {
     const char *equals = strchr(argument, '=');
-    if (!equals || equals == argument || order->pairs_count == ORDER_PAIRS_MAX) {
-        argp_error(state, "\"%s\" is not NAME=VALUE, or one too many", argument);
+    if (!equals || equals == argument) {
+        argp_error(state, "\"%s\" is not NAME=VALUE", argument);
+        return;
+    }
+    if (order->pairs_count == ORDER_PAIRS_MAX) {
+        argp_error(state, "more than %d --set and --var", ORDER_PAIRS_MAX);
         return;
     }
     struct order_pair *pair = &order->pairs[order->pairs_count++];
@@ -130,6 +134,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         return 0;
     case 'd':
         parse_duration(state, order, argument);
+        order->fixed |= SCENARIO_FIXED_DURATION;
         return 0;
     case OPTION_PROFILE:
         order->profile = profile_of_name(argument);

@@ -12,10 +12,9 @@
 #include <string.h>
 
 enum { NODES_USUAL = 5 };
-#define DURATION_USUAL_NS (60 * NS_PER_S)
 
-/* NULL with errno. */
-static char *read_file(const char *path) {
+/* NULL with errno. *bytes_out: there may be a NUL before the one behind the last. */
+static char *read_file(const char *path, size_t *bytes_out) {
     FILE *in = fopen(path, "r");
     char *text = in ? malloc(SCENARIO_BYTES_MAX + 1) : NULL;
     size_t bytes = text ? fread(text, 1, SCENARIO_BYTES_MAX + 1, in) : 0;
@@ -29,7 +28,19 @@ static char *read_file(const char *path) {
         return NULL;
     }
     text[bytes] = '\0';
+    *bytes_out = bytes;
     return text;
+}
+
+/* All behind a NUL byte would be left out in silence. */
+static bool check_text(struct scenario *scenario, const char *file, const char *text,
+                       size_t bytes) {
+    size_t good = strlen(text);
+    unsigned line = 1;
+    for (size_t i = 0; i < good; i++) {
+        line += text[i] == '\n';
+    }
+    return good == bytes || scenario_fail(scenario, "%.60s:%u: a NUL byte", file, line);
 }
 
 static bool read_scenario(struct scenario *scenario, const struct order *order) {
@@ -38,12 +49,14 @@ static bool read_scenario(struct scenario *scenario, const struct order *order) 
             return scenario_read(scenario, entry->name, entry->text);
         }
     }
-    char *text = read_file(order->scenario);
+    size_t bytes;
+    char *text = read_file(order->scenario, &bytes);
     if (!text) {
         return scenario_fail(scenario, "scenario %s: %s (--list shows the built-in ones)",
                              order->scenario, strerror(errno));
     }
-    bool ok = scenario_read(scenario, order->scenario, text);
+    bool ok = check_text(scenario, order->scenario, text, bytes) &&
+              scenario_read(scenario, order->scenario, text);
     free(text);
     return ok;
 }
@@ -52,7 +65,6 @@ static bool apply_pairs(struct scenario *scenario, const struct order *order, bo
     for (size_t i = 0; i < order->pairs_count; i++) {
         const struct order_pair *pair = &order->pairs[i];
         char name[64];
-        char reason[HENGE_REASON_BYTES];
         const char *value = pair->text + pair->name_bytes + 1;
         if (pair->is_variable != are_variables) {
             continue;
@@ -62,13 +74,8 @@ static bool apply_pairs(struct scenario *scenario, const struct order *order, bo
         }
         memcpy(name, pair->text, pair->name_bytes);
         name[pair->name_bytes] = '\0';
-        if (are_variables) {
-            if (!scenario_set_variable(scenario, name, value)) {
-                return false;
-            }
-        } else if (henge_config_set(&scenario->settings.config, name, value, reason,
-                                    sizeof(reason)) != HENGE_OK) {
-            return scenario_fail(scenario, "--set: %.200s", reason);
+        if (!(are_variables ? scenario_set_variable : scenario_set_config)(scenario, name, value)) {
+            return false;
         }
     }
     return true;
@@ -106,6 +113,7 @@ bool order_prepare(const struct order *order, uint64_t seed, struct scenario *sc
     settings.profile = order->profile;
     scenario_init(scenario, &settings);
     scenario->fixed = order->fixed;
+    scenario->duration_ns = order->duration_ns;
     scenario->is_settling = order->is_settling || order->is_swarm;
     bool ok = apply_pairs(scenario, order, true);
     if (ok && order->is_swarm) {
@@ -115,10 +123,8 @@ bool order_prepare(const struct order *order, uint64_t seed, struct scenario *sc
     }
     ok = ok && check_variables(scenario) && apply_pairs(scenario, order, false) &&
          check_limits(scenario, order) && scenario_complete(scenario);
-    if (order->duration_ns > 0) {
-        scenario->duration_ns = order->duration_ns;
-    } else if (scenario->duration_ns == 0) {
-        scenario->duration_ns = DURATION_USUAL_NS;
+    if (scenario->duration_ns == 0) {
+        scenario->duration_ns = SCENARIO_DURATION_USUAL_NS;
     }
     return ok;
 }

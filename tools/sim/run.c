@@ -103,9 +103,9 @@ static void gather(struct run *run, uint64_t settled_ns, struct run_result *out)
 static void play(struct run *run, struct run_result *out) {
     const struct scenario *scenario = run->scenario;
     uint64_t end_ns = scenario->duration_ns;
-    /* What would begin after the end is not a part of the run. */
+    /* What would begin at the end or later is not a part of the run. */
     for (size_t i = 0; i < scenario->count; i++) {
-        if (scenario->actions[i].at_ns <= end_ns) {
+        if (scenario->actions[i].at_ns < end_ns) {
             sim_schedule(run->sim, &scenario->actions[i], 1);
         }
     }

@@ -47,6 +47,20 @@ bool scenario_add(struct scenario *scenario, const struct sim_action *action) {
     return true;
 }
 
+static bool is_letter(char c) {
+    return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* How many of these bytes are a variable's name: a letter, then letters and digits. */
+static size_t name_bytes(const char *text, size_t bytes) {
+    size_t count = 0;
+    while (count < bytes &&
+           (is_letter(text[count]) || (count > 0 && text[count] >= '0' && text[count] <= '9'))) {
+        count++;
+    }
+    return count;
+}
+
 static struct scenario_pair *variable_named(struct scenario *scenario, const char *name,
                                             size_t bytes) {
     for (uint32_t i = 0; i < scenario->variables_count; i++) {
@@ -59,9 +73,20 @@ static struct scenario_pair *variable_named(struct scenario *scenario, const cha
 }
 
 bool scenario_declare_variable(struct scenario *scenario, const char *name, const char *value) {
+    size_t bytes = strlen(name);
+    const struct scenario_pair *pair = variable_named(scenario, name, bytes);
+    if (bytes == 0 || name_bytes(name, bytes) != bytes) {
+        return scenario_fail(scenario,
+                             "var: a name is a letter or _, then letters, digits and _, "
+                             "not \"%.32s\"",
+                             name);
+    }
+    if (pair && pair->is_declared) {
+        return scenario_fail(scenario, "var: %s is there already", name);
+    }
     bool ok = scenario_set_variable(scenario, name, value);
     if (ok) {
-        variable_named(scenario, name, strlen(name))->is_declared = true;
+        variable_named(scenario, name, bytes)->is_declared = true;
     }
     return ok;
 }
@@ -71,9 +96,14 @@ bool scenario_set_variable(struct scenario *scenario, const char *name, const ch
     if (pair) {
         return true; /* said before: the first word counts */
     }
-    if (scenario->variables_count == SCENARIO_VARIABLES_MAX || strlen(name) >= sizeof(pair->name) ||
-        strlen(value) >= sizeof(pair->value)) {
-        return scenario_fail(scenario, "too many variables, or too long: %s", name);
+    if (scenario->variables_count == SCENARIO_VARIABLES_MAX) {
+        return scenario_fail(scenario, "var: more than %d variables", SCENARIO_VARIABLES_MAX);
+    }
+    if (strlen(name) >= sizeof(pair->name) || strlen(value) >= sizeof(pair->value)) {
+        return scenario_fail(scenario,
+                             "var: the name \"%.32s\" is longer than %zu bytes, or its "
+                             "value longer than %zu",
+                             name, sizeof(pair->name) - 1, sizeof(pair->value) - 1);
     }
     pair = &scenario->variables[scenario->variables_count++];
     snprintf(pair->name, sizeof(pair->name), "%s", name);
@@ -89,13 +119,7 @@ static bool expand(struct scenario *scenario, const char *line, size_t bytes, ch
         const char *from = line + at;
         size_t count = 1;
         if (line[at] == '$') {
-            size_t length = 0;
-            while (at + 1 + length < bytes &&
-                   (from[1 + length] == '_' ||
-                    (from[1 + length] >= 'a' && from[1 + length] <= 'z') ||
-                    (from[1 + length] >= 'A' && from[1 + length] <= 'Z'))) {
-                length++;
-            }
+            size_t length = name_bytes(from + 1, bytes - at - 1);
             const struct scenario_pair *pair = variable_named(scenario, from + 1, length);
             if (!pair) {
                 return scenario_fail(scenario, "no variable $%.*s", (int)length, from + 1);
@@ -107,7 +131,8 @@ static bool expand(struct scenario *scenario, const char *line, size_t bytes, ch
             at++;
         }
         if (used + count >= out_bytes) {
-            return scenario_fail(scenario, "the line is too long");
+            return scenario_fail(scenario, "the line has more than %d bytes",
+                                 SCENARIO_LINE_BYTES - 1);
         }
         memcpy(out + used, from, count);
         used += count;
@@ -154,19 +179,49 @@ static bool read_line(struct scenario *scenario, const char *line, size_t bytes)
     return scenario_setting(scenario, words, count);
 }
 
-bool scenario_read(struct scenario *scenario, const char *file, const char *text) {
-    uint32_t number = 0;
+static double seconds(uint64_t ns) {
+    return (double)ns / (double)NS_PER_S;
+}
+
+/* What begins when the run is over would be left out in silence. Only now is its length known. */
+static bool check_end(struct scenario *scenario) {
+    uint64_t end_ns =
+        scenario->duration_ns > 0 ? scenario->duration_ns : SCENARIO_DURATION_USUAL_NS;
+    if (scenario->mark_line > 0 && scenario->mark_ns >= end_ns) {
+        scenario->line = scenario->mark_line;
+        return scenario_fail(scenario, "the mark at %.9g s is not before the end, at %.9g s",
+                             seconds(scenario->mark_ns), seconds(end_ns));
+    }
+    if (scenario->last_line > 0 && scenario->last_ns >= end_ns &&
+        !(scenario->fixed & SCENARIO_FIXED_DURATION)) {
+        scenario->line = scenario->last_line;
+        return scenario_fail(scenario,
+                             "what begins at %.9g s is not before the end, at %.9g s (duration)",
+                             seconds(scenario->last_ns), seconds(end_ns));
+    }
+    return true;
+}
+
+static bool read_lines(struct scenario *scenario, const char *text) {
     for (const char *at = text; *at != '\0';) {
         size_t bytes = strcspn(at, "\n");
-        number++;
+        scenario->line++;
         if (!read_line(scenario, at, bytes)) {
-            char reason[SCENARIO_REASON_BYTES];
-            snprintf(reason, sizeof(reason), "%s", scenario->reason);
-            return scenario_fail(scenario, "%.60s:%u: %.180s", file, number, reason);
+            return false;
         }
         at += bytes + (at[bytes] == '\n');
     }
     return true;
+}
+
+bool scenario_read(struct scenario *scenario, const char *file, const char *text) {
+    scenario->line = 0;
+    if (read_lines(scenario, text) && check_end(scenario)) {
+        return true;
+    }
+    char reason[SCENARIO_REASON_BYTES];
+    snprintf(reason, sizeof(reason), "%s", scenario->reason);
+    return scenario_fail(scenario, "%.60s:%u: %.180s", file, scenario->line, reason);
 }
 
 bool scenario_complete(struct scenario *scenario) {

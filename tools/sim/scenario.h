@@ -22,6 +22,8 @@ enum {
     SCENARIO_BYTES_MAX = 1 << 20
 };
 
+/* Of a run, unless somebody says how long. */
+#define SCENARIO_DURATION_USUAL_NS (60 * NS_PER_S)
 #define SCENARIO_TIME_MAX_NS (UINT64_C(10) * 365 * 86400 * NS_PER_S)
 
 /* Some hosts, in rising order. */
@@ -40,7 +42,8 @@ struct scenario_pair {
 enum scenario_fixed {
     SCENARIO_FIXED_NODES = 1,
     SCENARIO_FIXED_SEED = 2,
-    SCENARIO_FIXED_PROFILE = 4
+    SCENARIO_FIXED_PROFILE = 4,
+    SCENARIO_FIXED_DURATION = 8
 };
 
 struct scenario {
@@ -52,8 +55,12 @@ struct scenario {
     struct sim_action *actions;
     size_t count, capacity;
     /* While it is read. */
-    uint32_t fixed; /* enum scenario_fixed: what the text does not decide any more */
-    bool is_drawn;  /* hosts have been named or drawn: their number and the seed stand */
+    uint32_t fixed;     /* enum scenario_fixed: what the text does not decide any more */
+    bool is_drawn;      /* hosts have been named or drawn: their number and the seed stand */
+    uint32_t line;      /* the one that is being read */
+    uint32_t mark_line; /* 0: no mark yet */
+    uint64_t last_ns;   /* when the last action begins */
+    uint32_t last_line; /* which is in this line */
     struct random random;
     struct scenario_pair variables[SCENARIO_VARIABLES_MAX];
     uint32_t variables_count;
@@ -72,9 +79,10 @@ void scenario_deinit(struct scenario *scenario);
 struct random scenario_random(uint64_t seed);
 /* A value that the scenario's own `var` does not replace. False: too many, too long. */
 bool scenario_set_variable(struct scenario *scenario, const char *name, const char *value);
-/* A line `var NAME VALUE`. */
+/* A line `var NAME VALUE`: once for each name. */
 bool scenario_declare_variable(struct scenario *scenario, const char *name, const char *value);
-/* Reads a whole text; false with scenario->reason. */
+/* Reads a whole text; false with scenario->reason. An action that would begin at or after the end
+ * is wrong, unless SCENARIO_FIXED_DURATION has made the run shorter; so is such a mark, always. */
 bool scenario_read(struct scenario *scenario, const char *file, const char *text);
 /* An action more; false: too many, or no memory. */
 bool scenario_add(struct scenario *scenario, const struct sim_action *action);
@@ -83,7 +91,9 @@ bool scenario_complete(struct scenario *scenario);
 
 /* scenario_settings.c: one line that is no "at". */
 bool scenario_setting(struct scenario *scenario, char **words, uint32_t count);
-/* Writes settings and actions so that scenario_read gives the same again. */
+/* A setting of every node. False: no such key or value, or one that is the engine's. */
+bool scenario_set_config(struct scenario *scenario, const char *key, const char *value);
+/* Writes settings and the actions before the end so that scenario_read gives the same again. */
 void scenario_write(const struct scenario *scenario, FILE *out);
 
 /* scenario_at.c: at TIME ... */

@@ -20,7 +20,7 @@ static bool read_roll(struct scenario *scenario, uint64_t at_ns, char **words, u
     }
     bool is_over = count > used && strcmp(words[used], "over") == 0;
     if (count < used + 3 || !(is_over || strcmp(words[used], "gap") == 0)) {
-        return scenario_fail(scenario, "roll HOSTS gap|over TIME VERB ...");
+        return scenario_fail(scenario, "it is: at TIME roll HOSTS gap|over TIME VERB ...");
     }
     if (!scenario_time(scenario, words[used + 1], &time_ns)) {
         return false;
@@ -53,15 +53,21 @@ static bool read_every(struct scenario *scenario, uint64_t at_ns, char **words, 
     uint64_t every_ns;
     uint64_t until_ns;
     if (count < 5 || strcmp(words[2], "until") != 0) {
-        return scenario_fail(scenario, "at TIME every TIME until TIME VERB ...");
+        return scenario_fail(scenario, "it is: at TIME every TIME until TIME VERB ...");
     }
     if (!scenario_time(scenario, words[1], &every_ns) ||
         !scenario_time(scenario, words[3], &until_ns)) {
         return false;
     }
-    if (every_ns == 0 || until_ns < at_ns || (until_ns - at_ns) / every_ns > REPEATS_MAX) {
-        return scenario_fail(scenario, "every %s until %s: never begins, or more than %d times",
-                             words[1], words[3], REPEATS_MAX);
+    if (every_ns == 0) {
+        return scenario_fail(scenario, "every 0 has no end");
+    }
+    if (until_ns < at_ns) {
+        return scenario_fail(scenario, "until %s is before it begins", words[3]);
+    }
+    if ((until_ns - at_ns) / every_ns > REPEATS_MAX) {
+        return scenario_fail(scenario, "every %s until %s: more than %d times", words[1], words[3],
+                             REPEATS_MAX);
     }
     for (; at_ns <= until_ns; at_ns += every_ns) {
         if (!read_what(scenario, at_ns, words + 4, count - 4)) {
@@ -74,13 +80,18 @@ static bool read_every(struct scenario *scenario, uint64_t at_ns, char **words, 
 bool scenario_at(struct scenario *scenario, char **words, uint32_t count) {
     uint64_t at_ns;
     if (count < 3) {
-        return scenario_fail(scenario, "at TIME what?");
+        return scenario_fail(scenario, "it is: at TIME VERB ..., or at TIME mark");
     }
     if (!scenario_time(scenario, words[1], &at_ns)) {
         return false;
     }
     if (strcmp(words[2], "mark") == 0 && count == 3) {
+        if (scenario->mark_line > 0) {
+            return scenario_fail(scenario, "a second mark; the first is in line %" PRIu32,
+                                 scenario->mark_line);
+        }
         scenario->mark_ns = at_ns;
+        scenario->mark_line = scenario->line;
         return true;
     }
     scenario->is_drawn = true;

@@ -5,14 +5,29 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool check_group_name(struct scenario *scenario, const char *name) {
+    if (scenario_is_host_word(name)) {
+        return scenario_fail(scenario, "no group can be called \"%s\"", name);
+    }
+    if (strlen(name) >= sizeof(scenario->groups[0].name)) {
+        return scenario_fail(scenario, "group: a name has at most %zu bytes",
+                             sizeof(scenario->groups[0].name) - 1);
+    }
+    for (uint32_t i = 0; i < scenario->groups_count; i++) {
+        if (strcmp(scenario->groups[i].name, name) == 0) {
+            return scenario_fail(scenario, "group: %s is there already", name);
+        }
+    }
+    return true;
+}
+
 static bool read_group(struct scenario *scenario, char **words, uint32_t count) {
     uint32_t used = 0;
-    if (count < 3 || scenario->groups_count == SCENARIO_GROUPS_MAX ||
-        strlen(words[1]) >= sizeof(scenario->groups[0].name)) {
-        return scenario_fail(scenario, "group NAME HOSTS; at most %d", SCENARIO_GROUPS_MAX);
+    if (!check_group_name(scenario, words[1])) {
+        return false;
     }
-    if (scenario_is_host_word(words[1])) {
-        return scenario_fail(scenario, "no group can be called \"%s\"", words[1]);
+    if (scenario->groups_count == SCENARIO_GROUPS_MAX) {
+        return scenario_fail(scenario, "group: more than %d groups", SCENARIO_GROUPS_MAX);
     }
     struct scenario_group *group = &scenario->groups[scenario->groups_count];
     scenario->is_drawn = true;
@@ -21,11 +36,42 @@ static bool read_group(struct scenario *scenario, char **words, uint32_t count) 
     }
     snprintf(group->name, sizeof(group->name), "%s", words[1]);
     scenario->groups_count++;
-    return count == used + 2 || scenario_fail(scenario, "group: \"%s\"?", words[used + 2]);
+    return count == used + 2 ||
+           scenario_fail(scenario, "group: \"%s\" has no place here", words[used + 2]);
 }
 
-static bool set_config(struct scenario *scenario, const char *key, const char *value) {
+/* What the engine gives each node or does in its own way: nothing would come of setting it. */
+static const struct {
+    const char *key, *instead;
+} engine_keys[] = {
+    {"name", "hosts are n0, n1, ..."},
+    {"bind", "addresses are the engine's"},
+    {"advertise", "addresses are the engine's"},
+    {"join", "start HOSTS through HOST"},
+    {"zone", "zones N"},
+    {"data_dir", "restart ... blank forgets what would be in it"},
+    {"label", "there is one cluster"},
+    {"key_file", "packets are not sealed"},
+    {"key", "packets are not sealed"},
+    {"ring_salt", "it comes with a key"},
+    {"insecure", "packets are not sealed"},
+    {"transport", "the network is the engine's"},
+    {"threads", "there are none"},
+    {"affinity", "there are no threads"},
+    {"nodes_max", "nodes N"},
+    {"readers_max", "there are none"},
+    {"random_seed", "seed S"},
+    {"profile", "profile NAME, not set profile"},
+};
+
+bool scenario_set_config(struct scenario *scenario, const char *key, const char *value) {
     char reason[HENGE_REASON_BYTES];
+    for (size_t i = 0; i < sizeof(engine_keys) / sizeof(engine_keys[0]); i++) {
+        if (strcmp(key, engine_keys[i].key) == 0) {
+            return scenario_fail(scenario, "set: %s is not for the simulator: %s", key,
+                                 engine_keys[i].instead);
+        }
+    }
     if (henge_config_set(&scenario->settings.config, key, value, reason, sizeof(reason)) ==
         HENGE_OK) {
         return true;
@@ -69,8 +115,11 @@ static bool read_seed(struct scenario *scenario, const char *key, const char *va
     if (!scenario_number(scenario, value, &seed)) {
         return false;
     }
-    if (seed < 0 || scenario->is_drawn) {
-        return scenario_fail(scenario, "seed: 0.., and before hosts are named");
+    if (seed < 0) {
+        return scenario_fail(scenario, "seed: 0..%" PRId64 ", not %s", INT64_MAX, value);
+    }
+    if (scenario->is_drawn) {
+        return scenario_fail(scenario, "seed: say it before hosts are named");
     }
     if (!(scenario->fixed & SCENARIO_FIXED_SEED)) {
         scenario->settings.seed = (uint64_t)seed;
@@ -100,26 +149,33 @@ static bool read_inbox(struct scenario *scenario, const char *key, const char *v
 }
 
 static bool read_duration(struct scenario *scenario, const char *key, const char *value) {
-    if (!scenario_time(scenario, value, &scenario->duration_ns)) {
+    uint64_t duration_ns;
+    if (!scenario_time(scenario, value, &duration_ns)) {
         return false;
     }
-    return scenario->duration_ns > 0 || scenario_fail(scenario, "%s: more than 0", key);
+    if (!(scenario->fixed & SCENARIO_FIXED_DURATION)) {
+        scenario->duration_ns = duration_ns;
+    }
+    return duration_ns > 0 || scenario_fail(scenario, "%s: more than 0", key);
 }
 
 static bool read_period(struct scenario *scenario, const char *key, const char *value) {
     uint64_t ns;
     char text[24];
-    (void)key;
     if (!scenario_time(scenario, value, &ns)) {
         return false;
     }
+    if (ns % NS_PER_MS != 0) {
+        return scenario_fail(scenario, "%s: whole milliseconds, not %s", key, value);
+    }
     snprintf(text, sizeof(text), "%" PRIu64, ns / NS_PER_MS);
-    return set_config(scenario, "probe.period_ms", text);
+    return scenario_set_config(scenario, "probe.period_ms", text);
 }
 
 static bool read_boot(struct scenario *scenario, const char *key, const char *value) {
     scenario->is_booting = true;
-    return strcmp(value, "none") == 0 || scenario_fail(scenario, "%s none, or not at all", key);
+    return strcmp(value, "none") == 0 ||
+           scenario_fail(scenario, "%s none, or no such line: not \"%s\"", key, value);
 }
 
 static bool read_latency(struct scenario *scenario, const char *key, const char *value) {
@@ -145,48 +201,53 @@ static bool read_share(struct scenario *scenario, const char *key, const char *v
     return true;
 }
 
+static bool read_settle(struct scenario *scenario) {
+    scenario->is_settling = true;
+    return true;
+}
+
+static bool form(struct scenario *scenario, const char *form) {
+    return scenario_fail(scenario, "it is: %s", form);
+}
+
 bool scenario_setting(struct scenario *scenario, char **words, uint32_t count) {
     static const struct {
-        const char *key;
+        const char *key, *form;
         bool (*read)(struct scenario *scenario, const char *key, const char *value);
     } settings[] = {
-        {"nodes", read_nodes},
-        {"seed", read_seed},
-        {"profile", read_profile},
-        {"zones", read_zones},
-        {"inbox", read_inbox},
-        {"duration", read_duration},
-        {"period", read_period},
-        {"latency", read_latency},
-        {"jitter", read_jitter},
-        {"loss", read_share},
-        {"duplicate", read_share},
-        {"replay", read_share},
-        {"var", NULL},
-        {"set", NULL},
-        {"group", NULL},
-        {"settle", NULL},
-        {"boot", read_boot},
+        {"nodes", "nodes N", read_nodes},
+        {"seed", "seed S", read_seed},
+        {"profile", "profile NAME", read_profile},
+        {"zones", "zones N", read_zones},
+        {"inbox", "inbox N", read_inbox},
+        {"duration", "duration TIME", read_duration},
+        {"period", "period TIME", read_period},
+        {"latency", "latency TIME", read_latency},
+        {"jitter", "jitter TIME", read_jitter},
+        {"loss", "loss SHARE", read_share},
+        {"duplicate", "duplicate SHARE", read_share},
+        {"replay", "replay SHARE", read_share},
+        {"boot", "boot none", read_boot},
     };
     const char *key = words[0];
-    if (strcmp(key, "set") == 0 && count == 3) {
-        return set_config(scenario, words[1], words[2]);
+    if (strcmp(key, "set") == 0) {
+        return count == 3 ? scenario_set_config(scenario, words[1], words[2])
+                          : form(scenario, "set KEY VALUE");
     }
-    if (strcmp(key, "var") == 0 && count == 3) {
-        return scenario_declare_variable(scenario, words[1], words[2]);
+    if (strcmp(key, "var") == 0) {
+        return count == 3 ? scenario_declare_variable(scenario, words[1], words[2])
+                          : form(scenario, "var NAME VALUE");
     }
     if (strcmp(key, "group") == 0) {
-        return read_group(scenario, words, count);
+        return count >= 3 ? read_group(scenario, words, count) : form(scenario, "group NAME HOSTS");
     }
-    if (strcmp(key, "settle") == 0 && count == 1) {
-        scenario->is_settling = true;
-        return true;
+    if (strcmp(key, "settle") == 0) {
+        return count == 1 ? read_settle(scenario) : form(scenario, "settle, and no more");
     }
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
         if (strcmp(key, settings[i].key) == 0) {
-            return count == 2 && settings[i].read
-                       ? settings[i].read(scenario, key, words[1])
-                       : scenario_fail(scenario, "%s: not so many words", key);
+            return count == 2 ? settings[i].read(scenario, key, words[1])
+                              : form(scenario, settings[i].form);
         }
     }
     return scenario_fail(scenario, "\"%s\" is no setting; what happens begins with \"at\"", key);
@@ -249,6 +310,8 @@ void scenario_write(const struct scenario *scenario, FILE *out) {
         fprintf(out, "at %" PRIu64 "ns mark\n", scenario->mark_ns);
     }
     for (size_t i = 0; i < scenario->count; i++) {
-        scenario_verb_write(&scenario->actions[i], out);
+        if (scenario->actions[i].at_ns < scenario->duration_ns) {
+            scenario_verb_write(&scenario->actions[i], out);
+        }
     }
 }

@@ -4,6 +4,7 @@
  *         [elsewhere] [blank]
  *
  * One row of the table says what a verb is and what its amount is. */
+#include "membership/limits.h"
 #include "tools/sim/scenario.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ enum amount {
     AMOUNT_TIME,
     AMOUNT_HOST,
     AMOUNT_BYTES, /* per second */
-    AMOUNT_MS,    /* either way, ten years at most */
+    AMOUNT_MS,    /* either way, as far ahead as a generation may be */
     AMOUNT_PPM    /* either way, a half at most */
 };
 
@@ -82,7 +83,7 @@ static bool read_number(struct scenario *scenario, struct line *line, const char
         max = INT64_C(1000000000000);
         break;
     case AMOUNT_MS:
-        max = (int64_t)(SCENARIO_TIME_MAX_NS / NS_PER_MS);
+        max = (int64_t)GENERATION_AHEAD_MAX_MS; /* of one that is further all is refused */
         min = -max;
         break;
     default:
@@ -123,45 +124,61 @@ static bool read_through(struct scenario *scenario, struct line *line, const cha
         return false;
     }
     if (line->action.amount < -1 || line->action.amount >= scenario->settings.hosts) {
-        return scenario_fail(scenario, "through %s: there is no such host", word);
+        return scenario_fail(scenario, "through %s: hosts are 0..%" PRIu32 ", or -1 for none", word,
+                             scenario->settings.hosts - 1);
     }
     return true;
+}
+
+/* A word that another one, or hosts, must follow. */
+static bool wants_more(const struct line *line, const char *word) {
+    const struct verb *verb = line->verb;
+    bool joins = verb->kind == SIM_START || verb->kind == SIM_RESTART || verb->kind == SIM_JOIN;
+    return (strcmp(word, "for") == 0 && verb->is_fault) ||
+           (strcmp(word, "after") == 0 && verb->kind == SIM_RESTART) ||
+           (strcmp(word, "through") == 0 && joins) ||
+           ((strcmp(word, "to") == 0 || strcmp(word, "from") == 0) && verb->kind == SIM_CUT &&
+            line->other.count == 0);
+}
+
+/* What comes after such a word; *at goes behind it. */
+static bool read_more(struct scenario *scenario, struct line *line, char **words, uint32_t count,
+                      uint32_t *at) {
+    const char *word = words[*at - 1];
+    uint32_t used = 1;
+    bool ok;
+    if (strcmp(word, "through") == 0) {
+        ok = read_through(scenario, line, words[*at]);
+    } else if (strcmp(word, "to") == 0 || strcmp(word, "from") == 0) {
+        line->is_cut_off = strcmp(word, "from") == 0;
+        ok = scenario_hosts(scenario, words + *at, count - *at, &line->other, &used);
+    } else {
+        ok = scenario_time(scenario, words[*at], &line->action.duration_ns);
+        if (ok && line->action.duration_ns == 0 && line->verb->is_fault) {
+            return scenario_fail(scenario, "for 0: a fault without `for` has no end");
+        }
+    }
+    *at += used;
+    return ok;
 }
 
 /* What may follow in any order. */
 static bool read_rest(struct scenario *scenario, struct line *line, char **words, uint32_t count,
                       uint32_t at) {
-    bool is_joining = line->verb->kind == SIM_START || line->verb->kind == SIM_RESTART ||
-                      line->verb->kind == SIM_JOIN;
+    bool is_restart = line->verb->kind == SIM_RESTART;
     while (at < count) {
         const char *word = words[at++];
-        bool has_next = at < count;
-        bool is_restart = line->verb->kind == SIM_RESTART;
-        uint32_t used = 0;
-        bool is_lasting = (strcmp(word, "for") == 0 && line->verb->is_fault) ||
-                          (strcmp(word, "after") == 0 && is_restart);
-        if (has_next && is_lasting) {
-            if (!scenario_time(scenario, words[at++], &line->action.duration_ns)) {
-                return false;
+        if (wants_more(line, word)) {
+            if (at == count) {
+                return scenario_fail(scenario, "%s: what follows \"%s\"?", line->verb->name, word);
             }
-            if (line->action.duration_ns == 0 && !is_restart) {
-                return scenario_fail(scenario, "for 0: a fault without `for` has no end");
-            }
-        } else if (strcmp(word, "through") == 0 && has_next && is_joining) {
-            if (!read_through(scenario, line, words[at++])) {
+            if (!read_more(scenario, line, words, count, &at)) {
                 return false;
             }
         } else if (strcmp(word, "elsewhere") == 0 && is_restart) {
             line->action.flag |= SIM_RESTART_OTHER_ADDRESS;
         } else if (strcmp(word, "blank") == 0 && is_restart) {
             line->action.flag |= SIM_RESTART_FORGETS;
-        } else if ((strcmp(word, "to") == 0 || strcmp(word, "from") == 0) && has_next &&
-                   line->verb->kind == SIM_CUT && line->other.count == 0) {
-            line->is_cut_off = strcmp(word, "from") == 0;
-            if (!scenario_hosts(scenario, words + at, count - at, &line->other, &used)) {
-                return false;
-            }
-            at += used;
         } else {
             return scenario_fail(scenario, "%s: \"%s\" has no place here", line->verb->name, word);
         }
@@ -229,7 +246,7 @@ static bool read_line(struct scenario *scenario, struct line *line, char **words
         return false;
     }
     if (line->verb->kind == SIM_CUT && line->other.count == 0) {
-        return scenario_fail(scenario, "%s: to or from which hosts?", line->verb->name);
+        return scenario_fail(scenario, "%s: to which hosts, or from which?", line->verb->name);
     }
     return true;
 }
@@ -241,6 +258,10 @@ bool scenario_verb(struct scenario *scenario, uint64_t at_ns, char **words, uint
     }
     line.action = (struct sim_action){.at_ns = at_ns, .kind = line.verb->kind};
     bool ok = read_line(scenario, &line, words, count) && spread(scenario, &line);
+    if (at_ns >= scenario->last_ns) {
+        scenario->last_ns = at_ns;
+        scenario->last_line = scenario->line;
+    }
     free(line.who.numbers);
     free(line.other.numbers);
     scenario->is_booting |= line.verb->kind == SIM_START && at_ns == 0;

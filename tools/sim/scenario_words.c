@@ -106,8 +106,12 @@ bool scenario_number(struct scenario *scenario, const char *word, int64_t *numbe
 static bool take_range(struct scenario *scenario, uint64_t first, uint64_t last, uint64_t step,
                        struct host_list *out) {
     uint32_t hosts = scenario->settings.hosts;
-    if (first > last || last >= hosts || step == 0) {
+    if (last >= hosts) {
         return scenario_fail(scenario, "hosts are 0..%u", hosts - 1);
+    }
+    if (first > last || step == 0) {
+        return scenario_fail(scenario, "no hosts: %s",
+                             step == 0 ? "every 0th one" : "the first is behind the last");
     }
     uint32_t count = (uint32_t)((last - first) / step) + 1;
     out->numbers = malloc(count * sizeof(*out->numbers));

@@ -234,7 +234,9 @@ static bool draw_faults(struct scenario *scenario) {
         }
     }
     uint64_t healed_ns = BOOT_S * NS_PER_S + faults_ns;
-    scenario->duration_ns = healed_ns + CORE_S * NS_PER_S;
+    if (!(scenario->fixed & SCENARIO_FIXED_DURATION)) {
+        scenario->duration_ns = healed_ns + CORE_S * NS_PER_S;
+    }
     return add_core(scenario, healed_ns);
 }
 
