@@ -1,67 +1,119 @@
 /* ring/cells.c - from sorted points to the lines that lookups read.
  *
- * The owners behind each point are found in one sweep from the last point to the first: in front of
- * a list comes the point's own slot, and out falls whoever had its zone. */
+ * Cells are filled from the last to the first, and so are their entries: in front of the list of
+ * owners behind a point comes the slot of the point before it, and out falls whoever had its zone.
+ * All that a cell has to know of what lies behind it is one list: the one at the next cell's first
+ * point, which is what that cell's first entry tells. So one that is like before leaves the cells
+ * before it as they are; change.c rests on that. */
 #include "ring/ring_internal.h"
-
-enum { SECOND_SHIFT = 16, THIRD_SHIFT = 32 };
+#include <string.h>
 
 static void fill_starts(const struct henge_ring *ring, uint32_t *starts) {
     const size_t cells = ring_cells_count(ring);
-    uint32_t next = 0;
-    for (size_t cell = 0; cell < cells; cell++) {
-        while (next < ring->points_count && ring->points[next] >> ring->shift < cell) {
-            next++;
+    size_t cell = 0;
+    for (uint32_t i = 0; i < ring->points_count; i++) {
+        for (; cell <= ring->points[i] >> ring->shift; cell++) {
+            starts[cell] = i;
         }
-        starts[cell] = next;
     }
-    starts[cells] = ring->points_count;
+    for (; cell <= cells; cell++) {
+        starts[cell] = ring->points_count;
+    }
 }
 
-/* A list that begins one point earlier. With two zones the third owner depends on more than three
- * owners tell, so that is left to the walk. */
-static struct ring_list list_from(const struct henge_ring *ring, uint16_t slot,
-                                  const struct ring_list *behind) {
-    struct ring_list list = {{slot, HENGE_NO_SLOT, HENGE_NO_SLOT}};
+bool list_decides(const struct henge_ring *ring, const struct ring_list *list) {
     const uint16_t *zones = ring->zone_of_slot;
-    const bool is_one_zone = ring->zones_count == 1;
-    for (size_t i = 0, count = 1; i < LIST_OWNERS && count < LIST_OWNERS; i++) {
-        const uint16_t other = behind->slots[i];
-        if (other != HENGE_NO_SLOT && other != slot &&
-            (is_one_zone || zones[other] != zones[slot])) {
-            list.slots[count++] = other;
-        }
-    }
-    return list;
+    return ring->zones_count != 2 || list->slots[2] == HENGE_NO_SLOT ||
+           zones[list->slots[2]] == zones[list->slots[1]];
 }
 
-/* words[i] = the owners behind point i, packed. */
-static void fill_lists(const struct henge_ring *ring, uint64_t *words) {
-    struct ring_list list;
-    ring_exact_list(ring, 0, &list);
-    for (size_t i = ring->points_count; i-- > 0;) {
-        if (ring->zones_count == 2) {
-            ring_exact_list(ring, i, &list);
-        } else {
-            list = list_from(ring, (uint16_t)point_slot(ring->points[i]), &list);
+/* A slot, and above it what it is told apart by: its zone, or itself while there is but one. */
+static uint32_t keyed(const struct henge_ring *ring, uint32_t slot) {
+    const bool is_itself = ring->zones_count == 1 || slot == HENGE_NO_SLOT;
+    return slot | (is_itself ? slot : (uint32_t)ring->zone_of_slot[slot]) << 16;
+}
+
+/* All ones or none. */
+static uint32_t have_one_key(uint32_t one, uint32_t other) {
+    return 0u - (uint32_t)(one >> 16 == other >> 16);
+}
+
+static uint32_t either(uint32_t mask, uint32_t one, uint32_t other) {
+    return (one & mask) | (other & ~mask);
+}
+
+/* The owners behind a point, by those behind the next one. No branch, as nobody can foresee zones;
+ * with any number of them but two. */
+static void step_back(uint32_t owners[LIST_OWNERS], uint32_t own) {
+    const uint32_t has_first = have_one_key(owners[0], own);
+    const uint32_t has_either = has_first | have_one_key(owners[1], own);
+    owners[2] = either(has_either, owners[2], owners[1]);
+    owners[1] = either(has_first, owners[1], owners[0]);
+    owners[0] = own;
+}
+
+/* With two zones the third owner is the first member that was passed over, from either. */
+static void step_back_of_two(const struct henge_ring *ring, size_t index,
+                             uint32_t owners[LIST_OWNERS], uint32_t own) {
+    const uint32_t first = owners[0];
+    const uint32_t other = owners[1];
+    if (own == first) {
+        return;
+    }
+    if (have_one_key(own, first)) {
+        owners[2] = first;
+    } else {
+        owners[1] = first;
+        if (own != other && have_one_key(owners[2], other)) {
+            owners[2] = other;
+        } else if (own != other) { /* which of the two comes first, only the points tell */
+            struct ring_list list;
+            ring_exact_list(ring, index, &list);
+            owners[2] = keyed(ring, list.slots[2]);
         }
-        words[i] = (uint64_t)list.slots[1] << SECOND_SHIFT | (uint64_t)list.slots[2] << THIRD_SHIFT;
+    }
+    owners[0] = own;
+}
+
+static void fill_sixteen(void *to, uint16_t value) {
+    const uint64_t four = value * UINT64_C(0x0001000100010001);
+    for (size_t i = 0; i < CELL_ENTRIES / 4; i++) {
+        memcpy((char *)to + i * sizeof(four), &four, sizeof(four));
     }
 }
 
-static void fill_cell(const struct henge_ring *ring, const uint64_t *words, size_t number,
-                      struct ring_cell *cell, struct ring_list_line *line) {
+void cell_fill(const struct ring_arrays *arrays, const struct henge_ring *ring, size_t number,
+               struct ring_list *list) {
+    struct ring_cell *cell = &arrays->cells[number];
+    struct ring_list_line *line = &arrays->lists[number];
     const size_t start = ring->starts[number];
     const size_t count = ring->starts[number + 1] - start;
-    for (size_t entry = 0; entry < CELL_ENTRIES; entry++) {
-        const bool is_own = entry < count;
-        /* Behind the last own point the next one's owner; what follows is never looked at. */
-        size_t index = start + (is_own ? entry : count);
-        index = index < ring->points_count ? index : 0;
-        cell->thresholds[entry] = is_own ? ring_key(ring, ring->points[index]) : INT16_MAX;
-        cell->owners[entry] = (uint16_t)point_slot(ring->points[index]);
-        line->seconds[entry] = (uint16_t)(words[index] >> SECOND_SHIFT);
-        line->thirds[entry] = (uint16_t)(words[index] >> THIRD_SHIFT);
+    /* Behind the last own point the next one's owner; what follows is never looked at. */
+    fill_sixteen(cell->thresholds, INT16_MAX);
+    fill_sixteen(cell->owners, list->slots[0]);
+    fill_sixteen(line->seconds, list->slots[1]);
+    fill_sixteen(line->thirds, list->slots[2]);
+    uint32_t owners[LIST_OWNERS];
+    for (size_t i = 0; i < LIST_OWNERS; i++) {
+        owners[i] = keyed(ring, list->slots[i]);
+    }
+    for (size_t entry = count; entry-- > 0;) {
+        const uint64_t point = ring->points[start + entry];
+        const uint32_t own = keyed(ring, point_slot(point));
+        if (ring->zones_count == 2) {
+            step_back_of_two(ring, start + entry, owners, own);
+        } else {
+            step_back(owners, own);
+        }
+        if (entry < CELL_ENTRIES) {
+            cell->thresholds[entry] = ring_key(ring, point);
+            cell->owners[entry] = (uint16_t)owners[0];
+            line->seconds[entry] = (uint16_t)owners[1];
+            line->thirds[entry] = (uint16_t)owners[2];
+        }
+    }
+    for (size_t i = 0; i < LIST_OWNERS; i++) {
+        list->slots[i] = (uint16_t)owners[i];
     }
     cell->thresholds[CELL_THRESHOLDS] = INT16_MAX;
     if (count > CELL_THRESHOLDS) {
@@ -69,24 +121,11 @@ static void fill_cell(const struct henge_ring *ring, const uint64_t *words, size
     }
 }
 
-static void fill_empty(struct ring_cell *cell, struct ring_list_line *line) {
-    for (size_t entry = 0; entry < CELL_ENTRIES; entry++) {
-        cell->thresholds[entry] = INT16_MAX;
-        cell->owners[entry] = line->seconds[entry] = line->thirds[entry] = HENGE_NO_SLOT;
-    }
-}
-
-void cells_fill(const struct ring_arrays *arrays, const struct henge_ring *ring,
-                uint64_t *scratch) {
+void cells_fill(const struct ring_arrays *arrays, const struct henge_ring *ring) {
     fill_starts(ring, arrays->starts);
-    if (ring->points_count > 0) {
-        fill_lists(ring, scratch);
-    }
-    for (size_t cell = 0; cell < ring_cells_count(ring); cell++) {
-        if (ring->points_count > 0) {
-            fill_cell(ring, scratch, cell, &arrays->cells[cell], &arrays->lists[cell]);
-        } else {
-            fill_empty(&arrays->cells[cell], &arrays->lists[cell]);
-        }
+    struct ring_list list;
+    ring_exact_list(ring, 0, &list);
+    for (size_t cell = ring_cells_count(ring); cell-- > 0;) {
+        cell_fill(arrays, ring, cell, &list);
     }
 }

@@ -34,7 +34,7 @@ uint64_t ring_fingerprint_of(const struct ring_parameters *parameters,
                              const struct ring_member *members, size_t count) {
     uint64_t sum = 0;
     for (size_t i = 0; i < count; i++) {
-        sum += ring_member_hash(&members[i]);
+        sum += member_hash(&members[i]);
     }
     return ring_fingerprint_of_sum(parameters, sum, count);
 }

@@ -27,6 +27,7 @@ struct ring_member {
     const char *zone;
     const char *region;
     const char *role;
+    uint64_t hash;   /* ring_member_hash of what is here, if it is known; or 0 */
     uint16_t slot;   /* unique, < 0xfffe */
     uint16_t vnodes; /* at weight 1 */
     uint16_t weight; /* 0 owns nothing; points = vnodes * weight */
@@ -52,6 +53,22 @@ enum henge_status ring_build(struct memory *memory, const struct ring_parameters
                              const struct ring_member *members, size_t count,
                              struct henge_ring **ring_out);
 void ring_destroy(struct memory *memory, struct henge_ring *ring);
+
+/* The same, by bringing up to date a ring that was built with the same salt, of whatever members:
+ * the work is proportional to what differs (change.c). The members' slots must mean the same in
+ * both. The result is byte for byte the ring that ring_build would make.
+ *
+ * ring_apply changes the ring itself: nobody may read it. HENGE_FULL says that it has no room, or
+ * that so much differs that building is as fast; it is as before then, and so it is without memory.
+ * After HENGE_INVALID it is good for nothing but to be destroyed. ring_copy_changed makes a copy
+ * and leaves `old` alone, which others may read. */
+enum henge_status ring_apply(struct memory *memory, struct henge_ring *ring,
+                             const struct ring_parameters *parameters,
+                             const struct ring_member *members, size_t count);
+enum henge_status ring_copy_changed(struct memory *memory, const struct henge_ring *old,
+                                    const struct ring_parameters *parameters,
+                                    const struct ring_member *members, size_t count,
+                                    struct henge_ring **ring_out);
 
 /* Adds to a route of `count` owners by the current ring what the next one makes of it: who is
  * leaving, who is pending. The first pending one takes the place of the first that leaves, and so

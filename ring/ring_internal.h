@@ -8,9 +8,9 @@
  *     list line  | 16 seconds                  | 16 thirds |     the line beside it
  *
  * A ring is one block of memory: this struct, then the cells, the list lines, the points in
- * clockwise order, where the points of each cell start, and zones and names by slot. Nothing in it
- * is written after the build. No lookup reads the names: they are there for rings to be compared
- * (diff.c) and kept (save.c).
+ * clockwise order, where the points of each cell start, and hashes, zones and names by slot.
+ * Nothing in it is written after the build, until nobody reads it any more (change.c). No lookup
+ * reads the names: they are there for rings to be compared (diff.c) and kept (save.c).
  *
  * A lookup reads one line: the upper bits of the hash name a cell, and the owner stands where the
  * first of its thresholds lies at or behind the key. A threshold is the 16 bits of a point that
@@ -38,7 +38,9 @@ enum {
     SLOT_SEE_POINTS = 0xfffe, /* in place of an owner: the cell is too small to tell */
     RING_ALIGNMENT = 64,
     CHOICE_BITS = 4,
-    TOKEN_NUMBER_AT = 8 /* see tokens.c */
+    TOKEN_NUMBER_AT = 8, /* see tokens.c */
+    NO_MEMBER = 0xffff,  /* in place of an index */
+    OWNER_HASH_BIT = 1   /* set in the hash of whoever owns something, so that it is not 0 */
 };
 
 _Static_assert(RING_CANDIDATES == 1 << CHOICE_BITS, "a choice has half a byte");
@@ -84,7 +86,8 @@ struct henge_ring {
     uint32_t points_count;
     const uint64_t *points;
     const uint32_t *starts;            /* by cell and one more: its first point */
-    const uint16_t *zone_of_slot;      /* equal values = equal zones; for slots that own points */
+    const uint64_t *hashes;            /* by slot: owner_hash; 0: owns nothing */
+    const uint16_t *zone_of_slot;      /* the lowest slot in that zone; 0: owns nothing */
     const _Atomic uint8_t *up_by_slot; /* or NULL: all are up */
     uint32_t members_count;            /* those that own points */
     uint32_t zones_count;              /* distinct zones among them */
@@ -93,6 +96,8 @@ struct henge_ring {
     size_t block_bytes;
     const char *names;         /* HENGE_NAME_BYTES by slot, padded with NUL; empty: owns nothing */
     uint32_t slots_count;      /* highest slot + 1 */
+    uint32_t slots_capacity;   /* what the block has room for: */
+    uint32_t points_capacity;  /* more than there are, for the next members */
     struct memory *own_memory; /* see plain.c; NULL when somebody else owns the ring */
 };
 
@@ -118,9 +123,20 @@ struct token_source {
 /* The source ring_build uses; `salt` has 16 bytes and must outlive it. */
 struct token_source token_source_of_salt(const uint8_t *salt);
 
+/* What ring.h offers, with tokens of that source. */
 enum henge_status ring_build_from(struct memory *memory, const struct ring_parameters *parameters,
                                   const struct ring_member *members, size_t count,
                                   const struct token_source *source, struct henge_ring **ring_out);
+
+enum henge_status ring_apply_from(struct memory *memory, struct henge_ring *ring,
+                                  const struct ring_parameters *parameters,
+                                  const struct ring_member *members, size_t count,
+                                  const struct token_source *source);
+enum henge_status ring_copy_changed_from(struct memory *memory, const struct henge_ring *old,
+                                         const struct ring_parameters *parameters,
+                                         const struct ring_member *members, size_t count,
+                                         const struct token_source *source,
+                                         struct henge_ring **ring_out);
 
 /* The memory of a ring that the caller of henge_ring_build or _load owns: it goes into
  * ring->own_memory. NULL when there is none. */
@@ -136,18 +152,52 @@ struct ring_arrays {
     struct ring_list_line *lists;
     uint64_t *points;
     uint32_t *starts;
+    uint64_t *hashes; /* by slot: owner_hash; 0: owns nothing */
     uint16_t *zone_of_slot;
     char *names;
 };
 
-/* A ring with room for so many slots and points, to be filled; NULL without memory. Zones, names
- * and counts are zero. */
+/* A ring of so many slots and points, to be filled, with some room for more; NULL without memory.
+ * What is by slot is zero, and so are the counts of members and zones. */
 struct henge_ring *ring_allocate(struct memory *memory, size_t slots_count, size_t points_count,
                                  struct ring_arrays *arrays_out);
+struct ring_arrays ring_arrays_of(struct henge_ring *ring);
+/* How many bits name a cell: by the number of points alone, so that a ring looks the same however
+ * it came about. */
+unsigned cell_bits_for(size_t points_count);
 
-/* Fills starts, cells and list lines of a ring whose points and zones are there. `scratch` has a
- * word for each point. */
-void cells_fill(const struct ring_arrays *arrays, const struct henge_ring *ring, uint64_t *scratch);
+/* What the members need. HENGE_INVALID: a slot that cannot be, or too many points. */
+struct ring_size {
+    size_t slots_count;
+    size_t points_count;
+};
+enum henge_status members_measure(const struct ring_member *members, size_t count,
+                                  struct ring_size *size_out);
+/* Their indices by slot, NO_MEMBER elsewhere. HENGE_INVALID for a slot used twice. */
+enum henge_status members_map(const struct ring_member *members, size_t count,
+                              uint16_t *member_of_slot, size_t slots_count);
+bool member_name_fits(const struct ring_member *member);
+/* Its points, in the order of their numbers. */
+void member_place(const struct ring_member *member, const struct token_source *source,
+                  uint64_t *points);
+
+/* Fills starts, cells and list lines of a ring whose points and zones are there. */
+void cells_fill(const struct ring_arrays *arrays, const struct henge_ring *ring);
+/* One of them, with its list line: `list` is the one at the first point behind the cell, and then
+ * the one at the first point of it or behind it. */
+void cell_fill(const struct ring_arrays *arrays, const struct henge_ring *ring, size_t number,
+               struct ring_list *list);
+/* Whether the lists in front of this one follow from it: with two zones, only if its third owner
+ * stands behind its second. */
+bool list_decides(const struct henge_ring *ring, const struct ring_list *list);
+
+/* Whether one point stands before another: slots differ from node to node, so ties go by name.
+ * The points of one slot have no order, and those of two members with one name, which conflict,
+ * cannot have one. */
+bool point_is_before(const struct henge_ring *ring, uint64_t one, uint64_t other);
+bool points_conflict(const struct henge_ring *ring, uint64_t one, uint64_t other);
+/* Puts sorted points with equal tokens in order; false when two of them conflict. */
+bool order_ties(const struct henge_ring *ring, uint64_t *points, size_t count);
 
 /* Index of the first point at or behind the hash, 0 past the last one; 0 too in an empty ring. A
  * binary search within its cell. */
@@ -210,6 +260,15 @@ static inline void ring_route_head(const struct henge_ring *ring, uint64_t hash,
     route_out->owners_count = owners;
     route_out->zones_count = owners < ring->zones_count ? owners : ring->zones_count;
     route_out->pending_count = 0;
+}
+
+static inline uint64_t member_hash(const struct ring_member *member) {
+    return member->hash != 0 ? member->hash : ring_member_hash(member);
+}
+
+/* What a ring keeps of an owner, to see whether it is still the same. */
+static inline uint64_t owner_hash(const struct ring_member *member) {
+    return member_hash(member) | OWNER_HASH_BIT;
 }
 
 /* How many points the member owns in the current ring. */

@@ -214,7 +214,7 @@ static enum henge_status read_body(struct memory *memory, const struct header *h
     }
     if (status == HENGE_OK) {
         ring->fingerprint = header->fingerprint;
-        cells_fill(&arrays, ring, scratch);
+        cells_fill(&arrays, ring);
         *ring_out = ring;
     } else {
         ring_destroy(memory, ring);

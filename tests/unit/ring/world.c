@@ -162,8 +162,12 @@ static void fill_expected(const void *context, const struct ring_member *member,
     }
 }
 
+struct token_source world_source(const struct world *world) {
+    return (struct token_source){.context = world, .fill = fill_expected};
+}
+
 struct henge_ring *world_ring(const struct world *world, struct memory *memory) {
-    const struct token_source injected = {.context = world, .fill = fill_expected};
+    const struct token_source injected = world_source(world);
     struct henge_ring *ring = NULL;
     enum henge_status status =
         world->token_mask == 0

@@ -47,6 +47,8 @@ void world_free(struct world *world);
 void world_sort(struct world *world);
 /* The ring under test, of the same members and tokens. Fails the test if it cannot be built. */
 struct henge_ring *world_ring(const struct world *world, struct memory *memory);
+/* Its tokens. */
+struct token_source world_source(const struct world *world);
 
 /* The same members as plain structs, to be freed: their order is the world's, so their slots are
  * not.
