@@ -320,6 +320,7 @@ static struct story quiet_story(void) {
     for (size_t i = 0; i < story.members_max; i++) {
         story.world->members[i].slot = (uint16_t)i;
         story.world->members[i].vnodes = 20;
+        story.world->members[i].choices_bytes = 0;
         story.world->members[i].weight = 1;
         story.world->members[i].ring_state = HENGE_RING_ACTIVE;
     }
