@@ -119,6 +119,21 @@ enum henge_status henge_view_route(const struct henge_view *view, uint64_t hash,
     return status;
 }
 
+/* Views are handed out as const: what they show never changes, and pins are not shown. */
+static _Atomic uint32_t *pins_of(const struct henge_view *view) {
+    return &((struct henge_view *)(uintptr_t)view)->pins;
+}
+
+/* Relaxed: inside a section, or pinned already, the view cannot go. */
+void henge_view_pin(const struct henge_view *view) {
+    atomic_fetch_add_explicit(pins_of(view), 1, memory_order_relaxed);
+}
+
+/* Release: pairs with release_entry (node/gossip_view.c): what was read came before. */
+void henge_view_unpin(const struct henge_view *view) {
+    atomic_fetch_sub_explicit(pins_of(view), 1, memory_order_release);
+}
+
 uint64_t henge_view_number(const struct henge_view *view) {
     return view->number;
 }

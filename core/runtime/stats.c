@@ -64,6 +64,9 @@ static void io_stats(const struct io_node_counters *from, struct henge_stats *to
     to->streams_failed = counter_get(&from->streams_failed);
 }
 
+/* What nobody holds is reclaimed sooner. */
+#define PIN_SHOWN_NS (500 * NS_PER_MS)
+
 /* The oldest view that was replaced and is still held, and the reader that holds it. */
 static void section_stats(const struct henge_node *node, struct henge_stats *to) {
     const struct henge_runtime *runtime = node->runtime;
@@ -85,6 +88,10 @@ static void section_stats(const struct henge_node *node, struct henge_stats *to)
         to->oldest_section_reader[sizeof(to->oldest_section_reader) - 1] = '\0';
         to->oldest_section_ms = now_ns > retired_ns ? (now_ns - retired_ns) / NS_PER_MS : 0;
         return;
+    }
+    if (number != 0 && now_ns > retired_ns + PIN_SHOWN_NS) { /* no section, and not just replaced */
+        memcpy(to->oldest_section_reader, "(pinned)", sizeof("(pinned)"));
+        to->oldest_section_ms = (now_ns - retired_ns) / NS_PER_MS;
     }
 }
 

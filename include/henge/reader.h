@@ -7,7 +7,8 @@
  *
  * Between begin and end nothing locks, allocates, makes a system call or waits for another thread.
  * A section that stays open keeps old views from being freed (and, when live_views_max of them are
- * alive, new ones from being published), so keep sections short; stats name the oldest holder. */
+ * alive, new ones from being published), so keep sections short, and pin the view for what takes
+ * longer; stats name the oldest holder. */
 #ifndef HENGE_READER_H
 #define HENGE_READER_H
 
@@ -34,6 +35,13 @@ HENGE_PUBLIC void henge_reader_destroy(struct henge_reader *reader);
 HENGE_PUBLIC void henge_reader_begin(struct henge_reader *reader,
                                      const struct henge_view **view_out);
 HENGE_PUBLIC void henge_reader_end(struct henge_reader *reader);
+
+/* Keeps the view, its members and its rings beyond the section, for work that takes longer: a scan
+ * of moved ranges, say. Inside a section, or while it is pinned; as often unpinned as pinned, by
+ * any thread, before henge_node_destroy. A pinned view is one of live_views_max. The overlay goes
+ * on telling who is up. [wait-free] */
+HENGE_PUBLIC void henge_view_pin(const struct henge_view *view);
+HENGE_PUBLIC void henge_view_unpin(const struct henge_view *view);
 
 /* A ring of the view: the current one, of the members that are ACTIVE or DRAINING, or the next one,
  * of those that are JOINING or ACTIVE. They are one object while nobody joins or drains. The next

@@ -58,8 +58,8 @@ struct henge_stats {
     /* the runtime */
     uint64_t views_published, views_reclaimed, views_delayed; /* delayed: live_views_max reached */
     uint64_t oldest_section_ms;                               /* age of the oldest open section */
-    char oldest_section_reader[32];                           /* and whose it is */
-    uint64_t memory_bytes[8];                                 /* by enum henge_memory_tag */
+    char oldest_section_reader[32]; /* and whose it is; (pinned): a pin's, not a section's */
+    uint64_t memory_bytes[8];       /* by enum henge_memory_tag */
     uint64_t turns_io, turns_gossip, turns_detector;
     uint64_t wakes; /* system calls made to wake a sleeping thread */
 };

@@ -164,7 +164,9 @@ struct gossip_node *gossip_node_create(const struct gossip_node_settings *settin
 }
 
 bool gossip_node_is_reclaimed(const struct gossip_node *node) {
-    return node->retired_count == 0;
+    const struct henge_view *view = atomic_load_explicit(&node->view, memory_order_relaxed);
+    return node->retired_count == 0 &&
+           (!view || atomic_load_explicit(&view->pins, memory_order_acquire) == 0);
 }
 
 void gossip_node_destroy(struct gossip_node *node) {

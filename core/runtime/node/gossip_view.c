@@ -12,8 +12,16 @@ static struct gossip_node *node_of_owner(struct view_owner *owner) {
     return (struct gossip_node *)(void *)((char *)owner - offsetof(struct gossip_node, view_owner));
 }
 
+/* No section holds the view any more, so nobody but who has pinned it can pin it again. Acquire:
+ * pairs with henge_view_unpin, whose reads are over. */
 static void release_entry(struct epoch_entry *entry) {
-    view_release((struct henge_view *)(void *)((char *)entry - offsetof(struct henge_view, entry)));
+    struct henge_view *view =
+        (struct henge_view *)(void *)((char *)entry - offsetof(struct henge_view, entry));
+    if (atomic_load_explicit(&view->pins, memory_order_acquire) > 0) {
+        epoch_retire(node_of_owner(view->owner)->epochs, entry, release_entry); /* asked again */
+    } else {
+        view_release(view);
+    }
 }
 
 /* Slots whose last possible view is gone may be given to new members. */

@@ -28,6 +28,7 @@ struct view_member {
 
 struct henge_view {
     struct epoch_entry entry;
+    _Atomic uint32_t pins; /* by any thread; see henge_view_pin */
     uint64_t number;
     uint64_t fingerprint;
     uint64_t retired_ns; /* set when it is replaced */
