@@ -25,7 +25,10 @@ expect 2 'too few for 10 nodes' "$sim" --nodes 10 --set members_max=5
 expect 2 'runs nothing' "$sim" --actions --timeline "$scratch/none.svg"
 expect 2 'a timeline shows up to 512 nodes, not 600' "$sim" --nodes 600 --timeline -
 expect 2 'standard output' "$sim" --json --timeline -
-expect 2 'No such file' "$sim" --nodes 3 --duration 1 --timeline "$scratch/no/such.svg"
+# Before the run, not after it.
+expect 2 'No such file' timeout 10 "$sim" --nodes 3 --duration 2000h --timeline "$scratch/no/such.svg"
+# shellcheck disable=SC2016
+expect 2 'standard output cannot be written' timeout 10 bash -c '"$0" --duration 2000h >&-' "$sim"
 printf 'nodes 4\nat 3 crash 9\n' >"$scratch/wrong.sim"
 printf 'nodes 4\nat 3 pause 1 for 0\n' >"$scratch/ever.sim"
 expect 2 "$scratch/ever.sim:2: for 0" "$sim" --scenario "$scratch/ever.sim"
@@ -86,6 +89,14 @@ for seed in 5 6; do
     [ ${#one} -eq 16 ] && [ "$one" = "$two" ] || fail "seed $seed: trace hashes '$one' and '$two'"
 done
 [ "$(hash_of --swarm --seed 5)" != "$one" ] || fail "seeds 5 and 6 give one trace"
+
+# The command that replays a run is one for a shell, whatever the names of files are.
+printf 'nodes 3\nduration 5\nvar N 1\nat $N crash 1\n' >"$scratch/it's two; words.sim"
+one=$(hash_of --scenario "$scratch/it's two; words.sim" --var N=2+1 --set 'meta=a=b c')
+replay=$("$sim" --scenario "$scratch/it's two; words.sim" --var N=2+1 --set 'meta=a=b c' --json |
+    sed -e 's/.*"replay":"henge sim \([^"]*\)".*/\1/' -e 's/\\\\/\\/g')
+two=$(eval "hash_of $replay")
+[ ${#one} -eq 16 ] && [ "$one" = "$two" ] || fail "'$replay' is another run: '$one', '$two'"
 
 # What --actions prints is the same run; --var, --set and the sizes of the command line count.
 "$sim" --scenario slow-members --var C=3 --nodes 20 --duration 40 --seed 9 --actions \

@@ -3,9 +3,11 @@
 #include "tools/sim/catalog.h"
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     OPTION_PROFILE = 256,
@@ -194,9 +196,14 @@ int main(int argc, char **argv) {
     if (error != 0) {
         return SIM_EXIT_ERROR;
     }
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    if (flags == -1 || (flags & O_ACCMODE) == O_RDONLY) {
+        fputs("henge-sim: standard output cannot be written\n", stderr);
+        return SIM_EXIT_ERROR;
+    }
     int code = order_carry_out(&order);
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "henge sim: cannot write the output: %s\n", strerror(errno));
+        fprintf(stderr, "henge-sim: cannot write the output: %s\n", strerror(errno));
         return SIM_EXIT_ERROR;
     }
     return code;

@@ -7,7 +7,7 @@
 /* And SIM_EXIT_ERROR (sim.h). */
 enum { SIM_EXIT_OK = 0, SIM_EXIT_VIOLATION = 1, SIM_EXIT_SIGNAL = 128 /* and its number */ };
 
-enum { ORDER_PAIRS_MAX = 64, ORDER_SEEDS_MAX = 1000000, ORDER_REPLAY_BYTES = 1024 };
+enum { ORDER_PAIRS_MAX = 64, ORDER_SEEDS_MAX = 1000000, ORDER_REPLAY_BYTES = 16384 };
 
 struct order {
     uint64_t seed, seeds;
@@ -29,7 +29,8 @@ struct order {
 
 /* False: scenario->reason says why. */
 bool order_prepare(const struct order *order, uint64_t seed, struct scenario *scenario);
-/* The command that does one seed of this order again. */
+/* The command that does one seed of this order again, as a shell reads it; "..." in the end: too
+ * long. */
 void order_replay(const struct order *order, uint64_t seed, char text[ORDER_REPLAY_BYTES]);
 /* Returns an exit code. */
 int order_carry_out(const struct order *order);

@@ -52,15 +52,15 @@ static void progress_clear(const struct progress *progress) {
     }
 }
 
-static bool draw_timeline(const struct order *order, const struct timeline *timeline,
-                          const char *title) {
-    ASSERT(order->timeline != NULL);
-    if (strcmp(order->timeline, "-") == 0) {
-        return timeline_write_text(timeline, stdout);
-    }
-    FILE *out = fopen(order->timeline, "w");
-    if (!out) {
-        return false;
+/* Where the timeline goes. NULL: errno says why not; asked for before the run, which may take long.
+ */
+static FILE *open_timeline(const char *path) {
+    return strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+}
+
+static bool draw_timeline(const struct timeline *timeline, const char *title, FILE *out) {
+    if (out == stdout) {
+        return timeline_write_text(timeline, out);
     }
     bool ok = timeline_write_svg(timeline, title, out);
     return fclose(out) == 0 && ok;
@@ -116,18 +116,10 @@ static int report(const struct order *order, const struct report_head *head,
     return result->violations_count > 0 ? SIM_EXIT_VIOLATION : SIM_EXIT_OK;
 }
 
-/* Draws it; -1: errno says why not. */
-static int finish_timeline(const struct order *order, struct timeline *timeline,
-                           const char *title) {
-    bool ok = !timeline || draw_timeline(order, timeline, title);
-    timeline_destroy(timeline);
-    return ok ? SIM_EXIT_OK : fail("%s: %s", order->timeline, strerror(errno));
-}
-
 /* Said should an assertion end the program. */
 static void prepare_last_words(const struct order *order, uint64_t seed) {
     char replay[ORDER_REPLAY_BYTES];
-    char words[ORDER_REPLAY_BYTES + 64];
+    static char words[ORDER_REPLAY_BYTES + 64];
     order_replay(order, seed, replay);
     snprintf(words, sizeof(words), "\nseed %" PRIu64 " FAILS: %s\n", seed, replay);
     signals_last_words(words);
@@ -144,6 +136,11 @@ static int run_seed(const struct order *order, struct scenario *scenario,
                                   .timeline = order->timeline ? timeline_create() : NULL,
                                   .on_progress = on_progress,
                                   .context = &progress};
+    FILE *picture = order->timeline ? open_timeline(order->timeline) : NULL;
+    if (order->timeline && !picture) {
+        timeline_destroy(options.timeline);
+        return fail("%s: %s", order->timeline, strerror(errno));
+    }
     order_replay(order, scenario->settings.seed, replay);
     run_scenario(scenario, &options, result);
     progress_clear(&progress);
@@ -155,8 +152,10 @@ static int run_seed(const struct order *order, struct scenario *scenario,
                                .replay = replay,
                                .settings = &scenario->settings};
     int code = report(order, &head, result);
-    if (finish_timeline(order, options.timeline, replay) != SIM_EXIT_OK) {
-        return SIM_EXIT_ERROR;
+    bool is_drawn = !picture || draw_timeline(options.timeline, replay, picture);
+    timeline_destroy(options.timeline);
+    if (!is_drawn) {
+        return fail("%s: %s", order->timeline, strerror(errno));
     }
     if (code == SIM_EXIT_VIOLATION && result->is_done) {
         progress.is_shown = false;
@@ -188,6 +187,8 @@ static int run_seeds(const struct order *order, struct scenario *scenario,
             code = show_actions(scenario);
         } else {
             code = run_seed(order, scenario, result);
+        }
+        if (!order->is_showing && code != SIM_EXIT_ERROR) {
             summary_add(summary, scenario->settings.seed, result);
         }
         scenario_deinit(scenario);

@@ -7,7 +7,6 @@
 #include "tools/sim/timeline.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,43 +128,71 @@ bool order_prepare(const struct order *order, uint64_t seed, struct scenario *sc
     return ok;
 }
 
-static void put(char *text, size_t *used, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void put(char *text, size_t *used, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    int bytes = vsnprintf(text + *used, ORDER_REPLAY_BYTES - *used, format, arguments);
-    va_end(arguments);
-    *used += bytes > 0 ? (size_t)bytes : 0;
-    *used = *used < ORDER_REPLAY_BYTES ? *used : ORDER_REPLAY_BYTES - 1;
+struct words {
+    char *text; /* ORDER_REPLAY_BYTES */
+    size_t used;
+};
+
+static void put(struct words *words, const char *text) {
+    static const char more[] = " ...";
+    size_t bytes = strlen(text);
+    if (words->used + bytes + sizeof(more) <= ORDER_REPLAY_BYTES) {
+        memcpy(words->text + words->used, text, bytes + 1);
+        words->used += bytes;
+    } else {
+        memcpy(words->text + words->used, more, sizeof(more)); /* room is left for it */
+    }
+}
+
+/* As one word of a shell, whatever is in it. */
+static void put_quoted(struct words *words, const char *word) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_./=:,+@%-";
+    if (*word != '\0' && strspn(word, plain) == strlen(word)) {
+        put(words, word);
+        return;
+    }
+    put(words, "'");
+    for (const char *at = word; *at != '\0'; at++) {
+        char one[2] = {*at, '\0'};
+        put(words, *at == '\'' ? "'\\''" : one);
+    }
+    put(words, "'");
+}
+
+static void put_number(struct words *words, const char *option, uint64_t number, const char *unit) {
+    char text[64];
+    snprintf(text, sizeof(text), " --%s %" PRIu64 "%s", option, number, unit);
+    put(words, text);
+}
+
+static void put_option(struct words *words, const char *option, const char *value) {
+    put(words, " --");
+    put(words, option);
+    put(words, " ");
+    put_quoted(words, value);
 }
 
 void order_replay(const struct order *order, uint64_t seed, char text[ORDER_REPLAY_BYTES]) {
-    size_t used = 0;
-    put(text, &used, "henge sim --seed %" PRIu64, seed);
+    struct words words = {.text = text};
+    put(&words, "henge sim");
+    put_number(&words, "seed", seed, "");
     if (order->nodes > 0) {
-        put(text, &used, " --nodes %" PRIu32, order->nodes);
+        put_number(&words, "nodes", order->nodes, "");
     }
     if (order->duration_ns > 0) {
-        put(text, &used, " --duration %" PRIu64 "ns", order->duration_ns);
+        put_number(&words, "duration", order->duration_ns, "ns");
     }
     if (order->fixed & SCENARIO_FIXED_PROFILE) {
-        put(text, &used, " --profile %s", order->profile->name);
+        put_option(&words, "profile", order->profile->name);
     }
     if (order->scenario) {
-        put(text, &used, " --scenario %s", order->scenario);
+        put_option(&words, "scenario", order->scenario);
     }
-    if (order->is_swarm) {
-        put(text, &used, " --swarm");
-    }
-    if (order->is_settling) {
-        put(text, &used, " --settle");
-    }
-    if (order->is_unchecked) {
-        put(text, &used, " --no-checks");
-    }
+    put(&words, order->is_swarm ? " --swarm" : "");
+    put(&words, order->is_settling ? " --settle" : "");
+    put(&words, order->is_unchecked ? " --no-checks" : "");
     for (size_t i = 0; i < order->pairs_count; i++) {
-        put(text, &used, " --%s %s", order->pairs[i].is_variable ? "var" : "set",
-            order->pairs[i].text);
+        put_option(&words, order->pairs[i].is_variable ? "var" : "set", order->pairs[i].text);
     }
 }

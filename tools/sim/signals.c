@@ -1,22 +1,32 @@
 /* tools/sim/signals.c - see signals.h. */
 #include "tools/sim/signals.h"
+#include "core/base/clock.h"
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { LAST_WORDS_BYTES = 2048 };
-
 static volatile sig_atomic_t noted;
-static char last_words[LAST_WORDS_BYTES];
+static const char *last_words = "";
 
+/* A second one is meant when it comes later: timeout(1) sends its signal twice. */
 static void on_end(int number) {
-    noted = number;
+    static uint64_t first_ns;
+    uint64_t now_ns = clock_monotonic_ns();
+    if (noted == 0) {
+        noted = number;
+        first_ns = now_ns;
+    } else if (now_ns - first_ns > NS_PER_S) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
 }
 
 void signals_note(void) {
     static const int signals[] = {SIGINT, SIGTERM};
-    struct sigaction action = {.sa_handler = on_end, .sa_flags = (int)SA_RESETHAND | SA_RESTART};
+    struct sigaction action = {.sa_handler = on_end, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         struct sigaction before;
         if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
@@ -38,7 +48,7 @@ static void on_fatal(int number) {
 void signals_last_words(const char *words) {
     static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE};
     struct sigaction action = {.sa_handler = on_fatal, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
-    snprintf(last_words, sizeof(last_words), "%s", words);
+    last_words = words;
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
         sigaction(signals[i], &action, NULL);
     }
