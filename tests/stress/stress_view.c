@@ -2,7 +2,9 @@
  *
  * A real runtime over the memory transport: one node that stays, and one thread that makes others
  * join and go, as fast as it can, for a fixed number of rounds; each round changes the ring several
- * times. Readers must always get an owner that is a member of the very view they hold.
+ * times. Readers must always get an owner that is a member of the very view they hold, and the same
+ * one at the end of the section: tables are brought up to date and published again, and a ring that
+ * is still read must not be among them.
  *
  * Released memory is filled with 0xDD and kept a while, so a view that is freed too early shows up
  * as torn contents in any build, not only under ASan. `--plant-early-free` lets the readers read
@@ -57,7 +59,7 @@ static bool view_is_torn(const struct henge_view *view) {
     return view->number == poison || view->count > 1000;
 }
 
-static void look_up(const struct henge_view *view, uint64_t key) {
+static uint32_t look_up(const struct henge_view *view, uint64_t key) {
     uint64_t hash = henge_ring_hash(&key, sizeof(key));
     struct henge_member member;
     struct henge_route route;
@@ -70,6 +72,22 @@ static void look_up(const struct henge_view *view, uint64_t key) {
         route.owners[0].slot == slot;
     atomic_fetch_add_explicit(&lookups, 1, memory_order_relaxed);
     if (!is_good) {
+        atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed);
+    }
+    return slot;
+}
+
+static void look_up_twice(const struct henge_view *view, uint64_t key) {
+    uint32_t slots[LOOKUPS];
+    const uint64_t fingerprint = henge_ring_fingerprint(henge_view_ring(view, HENGE_RING_CURRENT));
+    for (uint64_t lookup = 0; lookup < LOOKUPS; lookup++) {
+        slots[lookup] = look_up(view, key + lookup);
+    }
+    bool is_same = henge_ring_fingerprint(henge_view_ring(view, HENGE_RING_CURRENT)) == fingerprint;
+    for (uint64_t lookup = 0; lookup < LOOKUPS; lookup++) {
+        is_same = look_up(view, key + lookup) == slots[lookup] && is_same;
+    }
+    if (!is_same) {
         atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed);
     }
 }
@@ -97,9 +115,8 @@ static void *read_in_sections(void *argument) {
     }
     while (!atomic_load_explicit(&is_over, memory_order_relaxed)) {
         henge_reader_begin(reader, &view);
-        for (int lookup = 0; lookup < LOOKUPS; lookup++) {
-            look_up(view, key++);
-        }
+        look_up_twice(view, key);
+        key += LOOKUPS;
         if (view_is_torn(view)) {
             atomic_fetch_add(&torn, 1);
         }

@@ -1,4 +1,5 @@
-/* core/runtime/node/gossip_ring.c - which members make the rings of a node, and their renewal.
+/* core/runtime/node/gossip_ring.c - which members make the rings of a node, and their renewal: by a
+ * table that is free again, brought up to date, or else by a copy of the present ring.
  *
  * The present ring is made of the ACTIVE and DRAINING members, the next one of the JOINING and
  * ACTIVE ones, each as if it were ACTIVE: so its fingerprint is that of the ring that will be, when
@@ -35,6 +36,15 @@ static struct ring_member ring_member_of(const struct record *record, uint32_t s
     };
 }
 
+/* A record never changes, and many nodes share it: it is hashed once. */
+static uint64_t ring_hash_of(struct record *record, uint32_t slot) {
+    if (record->ring_hash == 0 || MUTANT(RING_OF_SLOTS)) {
+        struct ring_member member = ring_member_of(record, slot);
+        record->ring_hash = ring_member_hash(&member);
+    }
+    return record->ring_hash;
+}
+
 static bool is_member_of(enum henge_ring_which which, uint8_t ring_state) {
     return ring_state != (which == HENGE_RING_CURRENT ? (uint8_t)HENGE_RING_JOINING
                                                       : (uint8_t)HENGE_RING_DRAINING);
@@ -50,8 +60,10 @@ static size_t members_gather(struct gossip_node *node, enum henge_ring_which whi
         if (is_in_ring(node, member, now_ns) && is_member_of(which, member->record->ring_state)) {
             struct ring_member *entry = &node->ring_members[count++];
             *entry = ring_member_of(member->record, slot);
-            if (which == HENGE_RING_NEXT) {
+            if (which == HENGE_RING_NEXT && entry->ring_state != HENGE_RING_ACTIVE) {
                 entry->ring_state = HENGE_RING_ACTIVE;
+            } else {
+                entry->hash = ring_hash_of(member->record, slot);
             }
         }
     }
@@ -74,20 +86,40 @@ static struct ring_parameters parameters_of(const struct gossip_node *node, uint
     return parameters;
 }
 
+/* The spare table, of the members in the scratch array now; NULL if it cannot be. */
+static struct henge_ring *spare_take(struct gossip_node *node, size_t count,
+                                     const struct ring_parameters *parameters) {
+    struct henge_ring *spare = node->view_owner.spare;
+    node->view_owner.spare = NULL;
+    if (spare &&
+        ring_apply(node->memory, spare, parameters, node->ring_members, count) != HENGE_OK) {
+        ring_destroy(node->memory, spare);
+        return NULL;
+    }
+    return spare;
+}
+
 /* Of the members in the scratch array, in place of *ring. */
 static bool ring_make(struct gossip_node *node, size_t count, uint64_t version,
                       struct shared_ring **ring) {
     const struct ring_parameters parameters = parameters_of(node, version);
-    struct henge_ring *built = NULL;
-    if (ring_build(node->memory, &parameters, node->ring_members, count, &built) != HENGE_OK) {
+    struct henge_ring *made = spare_take(node, count, &parameters);
+    enum henge_status status = HENGE_OK;
+    if (!made && node->ring) {
+        status = ring_copy_changed(node->memory, node->ring->ring, &parameters, node->ring_members,
+                                   count, &made);
+    } else if (!made) {
+        status = ring_build(node->memory, &parameters, node->ring_members, count, &made);
+    }
+    if (status != HENGE_OK) {
         return false;
     }
-    struct shared_ring *shared = shared_ring_create(node->memory, built);
+    struct shared_ring *shared = shared_ring_create(node->memory, made);
     if (!shared) {
-        ring_destroy(node->memory, built);
+        ring_destroy(node->memory, made);
         return false;
     }
-    shared_ring_release(node->memory, *ring);
+    shared_ring_release(&node->view_owner, *ring);
     *ring = shared;
     return true;
 }
@@ -121,7 +153,7 @@ static bool next_renew(struct gossip_node *node, uint64_t now_ns) {
     const size_t count = members_gather(node, HENGE_RING_NEXT, now_ns);
     const uint64_t fingerprint = fingerprint_of(node, count);
     if (has_fingerprint(node->ring, fingerprint)) {
-        shared_ring_release(node->memory, node->ring_next);
+        shared_ring_release(&node->view_owner, node->ring_next);
         node->ring_next = node->ring;
         node->ring_next->references++;
         return true;
@@ -135,17 +167,9 @@ bool gossip_node_ring_renew(struct gossip_node *node, uint64_t now_ns) {
 }
 
 void gossip_node_rings_release(struct gossip_node *node) {
-    shared_ring_release(node->memory, node->ring);
-    shared_ring_release(node->memory, node->ring_next);
-}
-
-/* A record never changes, and many nodes share it: it is hashed once. */
-static uint64_t ring_hash_of(struct record *record, uint32_t slot) {
-    if (record->ring_hash == 0 || MUTANT(RING_OF_SLOTS)) {
-        struct ring_member member = ring_member_of(record, slot);
-        record->ring_hash = ring_member_hash(&member);
-    }
-    return record->ring_hash;
+    shared_ring_release(&node->view_owner, node->ring);
+    shared_ring_release(&node->view_owner, node->ring_next);
+    ring_destroy(node->memory, node->view_owner.spare);
 }
 
 /* The sum of the present ring where nobody is ACTIVE or DRAINING. */

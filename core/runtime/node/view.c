@@ -12,14 +12,15 @@ struct shared_ring *shared_ring_create(struct memory *memory, struct henge_ring 
     return shared;
 }
 
-void shared_ring_release(struct memory *memory, struct shared_ring *ring) {
+void shared_ring_release(struct view_owner *owner, struct shared_ring *ring) {
     if (!ring) {
         return;
     }
     ASSERT(ring->references > 0);
     if (--ring->references == 0) {
-        ring_destroy(memory, ring->ring);
-        memory_release(memory, ring, sizeof(*ring), HENGE_MEMORY_RING);
+        ring_destroy(owner->memory, owner->spare);
+        owner->spare = ring->ring;
+        memory_release(owner->memory, ring, sizeof(*ring), HENGE_MEMORY_RING);
     }
 }
 
@@ -74,7 +75,7 @@ void view_release(struct henge_view *view) {
     for (uint32_t index = 0; index < view->count; index++) {
         record_release(owner->store, view->members[index].record);
     }
-    shared_ring_release(owner->memory, view->ring);
-    shared_ring_release(owner->memory, view->ring_next);
+    shared_ring_release(owner, view->ring);
+    shared_ring_release(owner, view->ring_next);
     memory_release(owner->memory, view, view->allocated_bytes, HENGE_MEMORY_MEMBER);
 }

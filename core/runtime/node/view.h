@@ -48,6 +48,7 @@ struct henge_view {
 struct view_owner {
     struct memory *memory;
     struct record_store *store;
+    struct henge_ring *spare; /* the ring that was let go last, for the next one; or NULL */
     /* Told on the gossip thread when a view's memory is about to go. */
     void (*on_release)(struct view_owner *owner, struct henge_view *view);
 };
@@ -61,7 +62,8 @@ void view_release(struct henge_view *view);
 
 /* Builds the ring of what is in it now. */
 struct shared_ring *shared_ring_create(struct memory *memory, struct henge_ring *ring);
-/* NULL is ignored. */
-void shared_ring_release(struct memory *memory, struct shared_ring *ring);
+/* The last one to let go of a ring makes it the owner's spare: no view names it any more, so nobody
+ * reads it. NULL is ignored. */
+void shared_ring_release(struct view_owner *owner, struct shared_ring *ring);
 
 #endif

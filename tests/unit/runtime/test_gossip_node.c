@@ -224,3 +224,58 @@ Test(gossip_node, the_conflict_of_another_does_not_silence_this_one) {
     gossip_node_event_conflict(world.node, member_b(view()).slot, &other, 77);
     cr_expect_eq(counter_get(&world.node->counters.has_name_conflict), 0);
 }
+
+static const struct henge_ring *ring_now(void) {
+    return world.node->ring->ring;
+}
+
+static void b_comes(uint64_t generation) {
+    hear(generation, 1, HENGE_ALIVE, OLD_PORT);
+    step(3000 * MS);
+    step(0);
+    cr_assert_eq(henge_ring_members_count(ring_now()), 2);
+}
+
+static void b_leaves(uint64_t generation) {
+    hear(generation, 2, HENGE_LEFT, OLD_PORT);
+    step(3000 * MS);
+    step(0);
+    cr_assert_eq(henge_ring_members_count(ring_now()), 1);
+}
+
+/* Two tables take turns, as long as nobody holds on to one. */
+Test(gossip_node, a_ring_that_nobody_reads_becomes_the_next_one) {
+    const struct henge_ring *first = ring_now();
+    const uint64_t alone = henge_ring_fingerprint(first);
+    b_comes(GENERATION);
+    const struct henge_ring *second = ring_now();
+    cr_assert_neq(second, first);
+    cr_assert_eq(world.node->view_owner.spare, first);
+    b_leaves(GENERATION);
+    cr_assert_eq(ring_now(), first);
+    cr_assert_eq(henge_ring_fingerprint(first), alone);
+    cr_assert_eq(henge_ring_version(first), 3);
+    cr_assert_eq(world.node->view_owner.spare, second);
+}
+
+Test(gossip_node, a_ring_that_is_held_stays_as_it_is) {
+    b_comes(GENERATION);
+    b_leaves(GENERATION);
+    const struct henge_ring *second = world.node->view_owner.spare;
+    epoch_begin(world.reader);
+    const struct henge_ring *held = henge_view_ring(view(), HENGE_RING_CURRENT);
+    const uint64_t alone = henge_ring_fingerprint(held);
+    b_comes(GENERATION + 1);
+    cr_assert_eq(ring_now(), second);
+    cr_assert_null(world.node->view_owner.spare);
+    b_leaves(GENERATION + 1); /* no table is free: a copy */
+    cr_assert_neq(ring_now(), held);
+    cr_assert_neq(ring_now(), second);
+    cr_assert_eq(henge_ring_fingerprint(ring_now()), alone);
+    cr_assert_eq(henge_ring_fingerprint(held), alone);
+    cr_assert_eq(henge_ring_members_count(held), 1);
+    cr_assert_eq(henge_ring_version(held), 3);
+    epoch_end(world.reader);
+    step(0);
+    cr_assert_not_null(world.node->view_owner.spare);
+}
