@@ -279,6 +279,21 @@ void checkers_finish(struct checkers *checkers) {
             listed[i]->on_finish(watch, checkers->states[i]);
 }
 
+const char *checkers_liveness_unjudged(const struct checkers *checkers) {
+    const struct watch *watch = &checkers->watch;
+    if ((watch->mask & CHECKERS_BIT(13)) == 0)
+        return watch->is_strict ? "it is not checked" : "this profile does not promise it";
+    if (watch->is_heavy_always)
+        return "the network itself loses or delays too much";
+    if (watch->up_count == 0)
+        return "nobody is up at the end";
+    if (watch->calm_ns == WATCH_NEVER)
+        return "a fault goes on at the end";
+    if (!watch->is_agreement_judged || watch->missed > 0)
+        return "the run ended before it was due";
+    return NULL;
+}
+
 size_t checkers_violations(const struct checkers *checkers, const struct violation **kept_out) {
     *kept_out = checkers->watch.kept;
     uint64_t count = checkers->watch.violations_count;

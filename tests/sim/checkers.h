@@ -66,6 +66,9 @@ uint64_t checkers_deadline_ns(const struct checkers *checkers);
 /* Judges what is due now. May be called again later. */
 void checkers_finish(struct checkers *checkers);
 
+/* Of a run that is over: why liveness (I12 to I16) was not judged up to its end; NULL: it was. */
+const char *checkers_liveness_unjudged(const struct checkers *checkers);
+
 /* The first CHECKERS_KEPT in order of time; the number of all. */
 size_t checkers_violations(const struct checkers *checkers, const struct violation **kept_out);
 uint64_t checkers_violations_count(const struct checkers *checkers);

@@ -119,6 +119,11 @@ for name in $("$sim" --list | cut -d ' ' -f 1); do
     done
 done
 
+# What was not judged is said.
+expect 0 'liveness: not judged: it is not checked' "$sim" --nodes 3 --duration 5 --no-checks
+expect 0 'liveness: not judged in 2 of them' "$sim" --nodes 3 --duration 5 --profile classic --seeds 2
+expect 0 '"liveness_unjudged":null' "$sim" --swarm --json
+
 # Pictures.
 expect 0 '' "$sim" --scenario flip-flop --nodes 12 --duration 60 --timeline "$scratch/flip.svg"
 expect 0 '</svg>' tail -n 1 "$scratch/flip.svg"

@@ -175,6 +175,7 @@ static void put_option(struct words *words, const char *option, const char *valu
 
 void order_replay(const struct order *order, uint64_t seed, char text[ORDER_REPLAY_BYTES]) {
     struct words words = {.text = text};
+    text[0] = '\0';
     put(&words, "henge sim");
     put_number(&words, "seed", seed, "");
     if (order->nodes > 0) {

@@ -86,6 +86,9 @@ json_t *report_json(const struct report_head *head, const struct run_result *res
     set(object, "events", result->events);
     set(object, "violations_count", result->violations_count);
     json_object_set_new(object, "violations", violations_json(result));
+    json_object_set_new(object, "liveness_unjudged",
+                        result->liveness_unjudged ? json_string(result->liveness_unjudged)
+                                                  : json_null());
     json_object_set_new(object, "converged", json_boolean(result->is_converged));
     json_object_set_new(object, "converged_ms",
                         result->is_converged ? json_integer((json_int_t)result->converged_ms)
@@ -192,6 +195,9 @@ void report_text(const struct report_head *head, const struct run_result *result
                 result->converged_ms);
     } else {
         fprintf(out, "  %-34s %14s\n", "all agree", "no");
+    }
+    if (result->liveness_unjudged) {
+        fprintf(out, "  liveness: not judged: %s\n", result->liveness_unjudged);
     }
     text_figures(result, out);
     row(out, "violations", result->violations_count);

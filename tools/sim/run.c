@@ -95,6 +95,7 @@ static void gather(struct run *run, uint64_t settled_ns, struct run_result *out)
     if (out->is_converged && out->counts.agreed_since_ns > settled_ns) {
         out->converged_ms = (out->counts.agreed_since_ns - settled_ns) / NS_PER_MS;
     }
+    out->liveness_unjudged = checkers_liveness_unjudged(run->checkers);
     out->violations_count = checkers_violations_count(run->checkers);
     out->violations_kept = checkers_violations(run->checkers, &kept);
     memcpy(out->violations, kept, out->violations_kept * sizeof(*kept));

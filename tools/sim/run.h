@@ -21,8 +21,9 @@ struct run_result {
                             timeline shows, and then there is nothing else */
     bool is_interrupted; /* by on_progress: all is of the time until then */
     uint64_t trace_hash, events, virtual_ns, wall_ms;
-    bool is_converged;     /* all up hosts hold the same members and rings at the end */
-    uint64_t converged_ms; /* after the last action and the mark */
+    const char *liveness_unjudged; /* why not; NULL: it was judged */
+    bool is_converged;             /* all up hosts hold the same members and rings at the end */
+    uint64_t converged_ms;         /* after the last action and the mark */
     struct figures figures;
     struct checkers_counts counts;
     struct violation violations[CHECKERS_KEPT];

@@ -53,6 +53,7 @@ void summary_add(struct summary *summary, uint64_t seed, const struct run_result
         return;
     }
     summary->runs++;
+    summary->unjudged += result->liveness_unjudged != NULL;
     summary->not_converged += !result->is_converged;
     keep(summary, SUMMARY_FALSE_POSITIVES, result->counts.false_positives);
     keep(summary, SUMMARY_FALSE_POSITIVES_HEALTHY, result->counts.false_positives_healthy);
@@ -78,6 +79,9 @@ void summary_print(struct summary *summary, const char *replay, FILE *out) {
     fprintf(out,
             "\n%" PRIu64 " seeds, %" PRIu64 " with violations, %" PRIu64 " without agreement\n",
             summary->runs, summary->failed, summary->not_converged);
+    if (summary->unjudged > 0) {
+        fprintf(out, "liveness: not judged in %" PRIu64 " of them\n", summary->unjudged);
+    }
     if (summary->failed > 0) {
         fprintf(out, "first failure: %s\n", replay);
     }

@@ -23,7 +23,7 @@ enum summary_figure {
 struct summary {
     uint64_t *values[SUMMARY_FIGURES]; /* of each run that has this figure */
     uint64_t counts[SUMMARY_FIGURES];
-    uint64_t runs, failed, not_converged, first_failed_seed;
+    uint64_t runs, failed, not_converged, unjudged, first_failed_seed;
 };
 
 /* For up to `runs`. False: no memory. */

@@ -40,7 +40,7 @@ struct agreement {
     uint64_t differences_before; /* at the last look while a fault was under way */
     uint64_t differences;        /* of what fingerprints cover: when calm came, and since */
     uint64_t records_then;       /* received by repair, all nodes */
-    bool is_judged, is_exchange_reported;
+    bool is_exchange_reported;
     bool had_boots; /* since the calm began */
 };
 
@@ -229,12 +229,12 @@ static void judge(struct watch *watch, struct agreement *own) {
                      "%llu ms after the last fault: %u different tables, %u different rings",
                      (unsigned long long)((watch->now_ns - own->since_ns) / 1000000),
                      own->tables.count, own->rings.count);
-    own->is_judged = is_agreed || is_over;
+    watch->is_agreement_judged = is_agreed || is_over;
 }
 
 static void begin(struct watch *watch, struct agreement *own) {
     own->since_ns = own->calm_ns = watch->now_ns;
-    own->is_judged = false;
+    watch->is_agreement_judged = false;
     own->had_boots = own->is_exchange_reported = false;
     /* Repairs may be under way when calm comes; it is looked at up to a period later. */
     own->differences = count_differences(watch) + own->differences_before;
@@ -246,6 +246,7 @@ static void on_sample(struct watch *watch, void *state) {
     struct agreement *own = state;
     if (watch->calm_ns == WATCH_NEVER || watch->is_heavy_always || watch->up_count == 0) {
         own->since_ns = WATCH_NEVER;
+        watch->is_agreement_judged = false;
         if (watch->hosts_count <= LOOKS_BEFORE_CALM)
             own->differences_before = count_differences(watch);
         return;
@@ -254,10 +255,10 @@ static void on_sample(struct watch *watch, void *state) {
         begin(watch, own);
     } else if (watch->last_act_ns > own->since_ns) {
         own->since_ns = watch->last_act_ns;
-        own->is_judged = false;
+        watch->is_agreement_judged = false;
     }
     judge_exchange(watch, own);
-    if (!own->is_judged)
+    if (!watch->is_agreement_judged)
         judge(watch, own);
 }
 

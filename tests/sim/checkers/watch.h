@@ -83,6 +83,7 @@ struct watch {
     /* Since when no fault is under way; WATCH_NEVER: one is. Being down is not: it is what I12
      * waits for. */
     uint64_t calm_ns;
+    bool is_agreement_judged; /* by I13: since the last fault, action and boot */
     bool is_healed;
     uint64_t healed_ns;
 

@@ -115,6 +115,30 @@ Test(measures, convergence_counts_from_the_last_thing_that_happened) {
     cr_expect_eq(result.figures.ring_versions_max_faulty, 0, "the one that crashed is down");
 }
 
+/* Whoever reads "0 violations" must know what was not asked. */
+Test(measures, liveness_that_was_not_judged_says_why) {
+    static const struct {
+        const char *text, *why;
+    } cases[] = {
+        {"nodes 6\nduration 40\n", NULL},
+        {"nodes 6\nduration 40\nat 30 crash 3\n", "the run ended before it was due"},
+        {"nodes 6\nduration 40\nsettle\nat 30 crash 3\n", NULL},
+        {"nodes 6\nduration 40\nat 30 deaf 3\n", "a fault goes on at the end"},
+        {"nodes 6\nduration 40\nsettle\nat 30 deaf 3\n", NULL},
+        {"nodes 6\nduration 40\nsettle\nloss 11%\n", "the network itself loses or delays too much"},
+        {"nodes 6\nduration 40\nsettle\nlatency 101ms\n",
+         "the network itself loses or delays too much"},
+        {"nodes 6\nduration 40\nprofile classic\n", "this profile does not promise it"},
+        {"nodes 2\nduration 40\nat 20 crash all\n", "nobody is up at the end"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        run(cases[i].text);
+        const char *why = result.liveness_unjudged;
+        cr_expect(why == cases[i].why || (why && cases[i].why && strcmp(why, cases[i].why) == 0),
+                  "%s: %s", cases[i].text, why ? why : "judged");
+    }
+}
+
 Test(measures, settings_out_of_limits_are_no_run) {
     struct run_options options = {.mask = CHECKERS_ALL};
     reading_whole("nodes 4\nduration 10\n");

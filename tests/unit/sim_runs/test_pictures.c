@@ -124,6 +124,7 @@ Test(pictures, json_has_its_keys) {
                                        "dead_seen_healthy",
                                        "dead_seen_faulty",
                                        "interrupted",
+                                       "liveness_unjudged",
                                        "crashes",
                                        "undetected",
                                        "detect_ms",
