@@ -33,7 +33,7 @@ void control_cancel(struct henge_node *node) {
     atomic_store_explicit(&node->control.inside, 0, memory_order_release);
 }
 
-static void control_announce(struct henge_runtime *runtime) {
+void control_announce(struct henge_runtime *runtime) {
     atomic_store_explicit(&runtime->control_attention, 1, memory_order_release);
     waker_wake(&runtime->thread_of[ROLE_GOSSIP]->waker);
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct henge_events;
+struct henge_runtime;
 struct upkeep_answer;
 
 enum control_kind {
@@ -60,6 +61,8 @@ struct control {
 enum henge_status control_enter(struct henge_node *node, enum control_kind kind);
 /* Hands the call over, waits for its end, opens the door again. HENGE_TIMEOUT: abandoned. */
 enum henge_status control_run(struct henge_node *node, uint64_t timeout_ns);
+/* Wakes the gossip thread to look at what nodes ask of it. */
+void control_announce(struct henge_runtime *runtime);
 /* Leaves without having run it. */
 void control_cancel(struct henge_node *node);
 

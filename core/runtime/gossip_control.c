@@ -239,6 +239,18 @@ static bool control_step(struct gossip_role *role, struct henge_node *node, uint
     }
 }
 
+/* Release: pairs with the acquire load in henge_reader_create, which finds the view. */
+static void read_step(struct henge_node *node, uint64_t now_ns) {
+    if (!node->gossip ||
+        atomic_load_explicit(&node->read_state, memory_order_relaxed) != READ_WANTED) {
+        return;
+    }
+    const bool is_read = gossip_node_read(node->gossip, now_ns);
+    atomic_store_explicit(&node->read_state, is_read ? READ_DONE : READ_REFUSED,
+                          memory_order_release);
+    futex_wake_all(&node->read_state);
+}
+
 uint32_t gossip_role_controls(struct gossip_role *role, uint64_t now_ns) {
     struct henge_runtime *runtime = role->desk.runtime;
     uint32_t attention =
@@ -249,7 +261,11 @@ uint32_t gossip_role_controls(struct gossip_role *role, uint64_t now_ns) {
     uint32_t open = 0;
     for (uint32_t id = 0; id < runtime->limits.nodes; id++) {
         struct henge_node *node = atomic_load_explicit(&runtime->nodes[id], memory_order_acquire);
-        if (node && control_is_pending(&node->control) && !control_step(role, node, now_ns)) {
+        if (!node) {
+            continue;
+        }
+        read_step(node, now_ns);
+        if (control_is_pending(&node->control) && !control_step(role, node, now_ns)) {
             open++;
         }
     }

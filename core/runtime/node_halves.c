@@ -44,6 +44,7 @@ static enum henge_status gossip_half(struct henge_node *node, uint64_t now_ns,
     memcpy(self->boot_id, node->sender.boot_id, sizeof(self->boot_id));
     struct gossip_node_settings settings;
     node_settings_gossip(config, SEAL_OVERHEAD_BYTES, &settings);
+    settings.is_unread = true; /* until somebody reads: enum read_state */
     settings.id = node->id;
     settings.membership.self = *self;
     settings.membership.former = node->former;

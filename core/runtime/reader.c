@@ -1,6 +1,10 @@
 /* core/runtime/reader.c - reader handles: registering, and the wait-free section. */
+#include "core/base/clock.h"
 #include "core/runtime/runtime_internal.h"
 #include <string.h>
+
+#define READ_WAIT_NS (10 * NS_PER_S)
+#define READ_LOOK_NS (100 * NS_PER_MS) /* has the runtime stopped? */
 
 static void name_store(struct henge_reader *reader, const char *name) {
     uint64_t words[4] = {0};
@@ -23,8 +27,41 @@ static struct henge_reader *reader_take(struct henge_runtime *runtime) {
     return NULL;
 }
 
+/* The first reader of a node has it build views, and waits for the first one. */
+static enum henge_status view_await(struct henge_node *node) {
+    const uint64_t until_ns = clock_monotonic_ns() + READ_WAIT_NS;
+    for (;;) {
+        uint32_t state = atomic_load_explicit(&node->read_state, memory_order_acquire);
+        if (state == READ_DONE) {
+            return HENGE_OK;
+        }
+        if (!atomic_load_explicit(&node->runtime->is_running, memory_order_acquire) ||
+            atomic_load_explicit(&node->runtime->stop, memory_order_acquire) != 0) {
+            return HENGE_STOPPED;
+        }
+        if (state == READ_REFUSED) {
+            atomic_compare_exchange_strong_explicit(&node->read_state, &state, READ_NEVER,
+                                                    memory_order_relaxed, memory_order_relaxed);
+            return HENGE_NO_MEMORY;
+        }
+        if (clock_monotonic_ns() >= until_ns) {
+            return HENGE_TIMEOUT;
+        }
+        if (state == READ_NEVER &&
+            atomic_compare_exchange_strong_explicit(&node->read_state, &state, READ_WANTED,
+                                                    memory_order_relaxed, memory_order_relaxed)) {
+            control_announce(node->runtime);
+        }
+        futex_wait(&node->read_state, READ_WANTED, READ_LOOK_NS);
+    }
+}
+
 enum henge_status henge_reader_create(struct henge_node *node, const char *name,
                                       struct henge_reader **reader_out) {
+    const enum henge_status status = view_await(node);
+    if (status != HENGE_OK) {
+        return status;
+    }
     struct henge_reader *reader = reader_take(node->runtime);
     if (!reader) {
         return HENGE_FULL;

@@ -95,6 +95,10 @@ struct henge_runtime {
     counter turns[ROLE_COUNT];
 };
 
+/* Views and rings are built for nodes that somebody reads; in a process of a thousand nodes that is
+ * not all of them. The first reader asks, the gossip thread answers; there is no way back. */
+enum read_state { READ_NEVER = 0, READ_WANTED, READ_DONE, READ_REFUSED /* no memory */ };
+
 /* Counted by the io thread. */
 struct io_node_counters {
     counter packets_received, packets_sent, bytes_received, bytes_sent;
@@ -124,6 +128,7 @@ struct henge_node {
     uint32_t former_count;
     _Atomic uint32_t has_other_seeds; /* the last join named seeds that are not the config's */
     struct upkeep upkeep;
+    _Atomic uint32_t read_state; /* enum read_state: are views built? */
     struct io_node_counters io;
     struct control control;
     struct subscriptions *subscriptions; /* gossip thread */

@@ -19,7 +19,7 @@ extern "C" {
 struct henge_node; /* opaque */
 
 /* Binds the node's UDP and TCP port and attaches it to a started runtime. It is a cluster of one
- * until it joins; its own view is there before this returns. Names, addresses, seeds and metadata
+ * until it joins; its first reader finds itself in the view. Names, addresses, seeds and metadata
  * come from `config`; the settings of threads and transport are the runtime's. reason_out may be
  * NULL. Any thread but a henge thread. [may block] */
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status

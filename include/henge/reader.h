@@ -22,7 +22,9 @@ extern "C" {
 struct henge_reader; /* opaque */
 struct henge_view;   /* opaque: one immutable {members, ring} */
 
-/* Registers a reader. Used by one thread at a time, any thread. HENGE_FULL at readers_max.
+/* Registers a reader. Used by one thread at a time, any thread but a henge thread. Views and rings
+ * are built for nodes that are read: the first reader of a node waits for the first of them.
+ * HENGE_FULL at readers_max, HENGE_STOPPED, HENGE_NO_MEMORY, HENGE_TIMEOUT after ten seconds.
  * `name` shows up in stats (at most 31 bytes, may be NULL). [may block] */
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
 henge_reader_create(struct henge_node *node, const char *name, struct henge_reader **reader_out);

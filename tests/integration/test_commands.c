@@ -213,19 +213,19 @@ Test(commands, json_is_as_documented) {
     json_t *answer = daemon_ask(&daemons[0], "members");
     json_t *first = json_array_get(json_object_get(answer, "members"), 0);
     expect_keys(answer, "members view self");
-    expect_keys(first, "name address status ring_state zone region role weight generation version "
-                       "rtt_us last_seen_ms metadata");
+    expect_keys(first, "name address status ring_state zone region role weight vnodes choices "
+                       "generation version rtt_us last_seen_ms metadata");
     cr_assert_str_eq(json_string_value(json_object_get(answer, "self")), "n1");
     cr_assert_str_eq(json_string_value(json_object_get(first, "status")), "ALIVE");
     json_decref(answer);
 
     answer = daemon_ask(&daemons[0], "lookup user:17 -n 2");
     json_t *owners = json_object_get(answer, "owners");
-    expect_keys(answer, "key hash ring_version ring_fingerprint owners");
+    expect_keys(answer, "key hash ring_version ring_fingerprint owners pending");
     expect_hexadecimal(answer, "hash");
     expect_hexadecimal(answer, "ring_fingerprint");
     cr_assert_eq(json_array_size(owners), 2);
-    expect_keys(json_array_get(owners, 0), "name address zone up");
+    expect_keys(json_array_get(owners, 0), "name address zone up leaving");
     cr_assert(json_is_true(json_object_get(json_array_get(owners, 0), "up")));
     json_decref(answer);
 

@@ -95,6 +95,10 @@ static void look_up_twice(const struct henge_view *view, uint64_t key) {
 /* Without a section: holds the pointer while the writer publishes and retires. */
 static void *read_without_section(void *argument) {
     struct henge_node *node = argument;
+    struct henge_reader *reader; /* views are built for whom somebody reads */
+    if (henge_reader_create(node, "planted", &reader) != HENGE_OK) {
+        abort();
+    }
     while (!atomic_load(&is_over)) {
         struct henge_view *view = atomic_load_explicit(&node->gossip->view, memory_order_acquire);
         nodes_sleep_ms(15);
@@ -102,6 +106,7 @@ static void *read_without_section(void *argument) {
             atomic_fetch_add(&torn, 1);
         }
     }
+    henge_reader_destroy(reader);
     return NULL;
 }
 

@@ -99,22 +99,48 @@ static void on_partitioned(void *context, bool begins) {
     gossip_node_event_partitioned(context, begins);
 }
 
+/* What only views need. */
+static void read_destroy(struct gossip_node *node) {
+    size_t slots = node->settings.membership.members_max;
+    memory_release(node->memory, node->ring_members, slots * sizeof(*node->ring_members),
+                   HENGE_MEMORY_RING);
+    memory_release(node->memory, node->slots_waiting, slots * sizeof(*node->slots_waiting),
+                   HENGE_MEMORY_MEMBER);
+    node->ring_members = NULL;
+    node->slots_waiting = NULL;
+}
+
+static bool read_create(struct gossip_node *node) {
+    size_t slots = node->settings.membership.members_max;
+    node->ring_members =
+        memory_alloc_array(node->memory, slots, sizeof(*node->ring_members), HENGE_MEMORY_RING);
+    node->slots_waiting =
+        memory_alloc_array(node->memory, slots, sizeof(*node->slots_waiting), HENGE_MEMORY_MEMBER);
+    return node->ring_members && node->slots_waiting;
+}
+
+bool gossip_node_read(struct gossip_node *node, uint64_t now_ns) {
+    if (!node->settings.is_unread) {
+        return true;
+    }
+    node->settings.is_unread = false;
+    if (read_create(node) && gossip_node_first_view(node, now_ns)) {
+        return true;
+    }
+    read_destroy(node);
+    node->settings.is_unread = true;
+    return false;
+}
+
 static bool arrays_create(struct gossip_node *node) {
     size_t slots = node->settings.membership.members_max;
-    if (!node->settings.is_unread) {
-        node->ring_members =
-            memory_alloc_array(node->memory, slots, sizeof(*node->ring_members), HENGE_MEMORY_RING);
-        node->slots_waiting = memory_alloc_array(node->memory, slots, sizeof(*node->slots_waiting),
-                                                 HENGE_MEMORY_MEMBER);
-    }
     node->peer_dirty =
         memory_alloc_array(node->memory, slots, sizeof(*node->peer_dirty), HENGE_MEMORY_MEMBER);
     node->events_capacity =
         node->settings.is_unread ? GOSSIP_NODE_EVENTS_UNREAD : GOSSIP_NODE_EVENTS_PENDING;
     node->events = memory_alloc_array(node->memory, node->events_capacity, sizeof(*node->events),
                                       HENGE_MEMORY_EVENT);
-    bool has_read = node->settings.is_unread || (node->ring_members && node->slots_waiting);
-    return has_read && node->peer_dirty && node->events;
+    return node->peer_dirty && node->events && (node->settings.is_unread || read_create(node));
 }
 
 struct gossip_node *gossip_node_create(const struct gossip_node_settings *settings,
@@ -176,10 +202,7 @@ void gossip_node_destroy(struct gossip_node *node) {
     if (node->membership) {
         membership_destroy(node->membership);
     }
-    memory_release(memory, node->ring_members, slots * sizeof(*node->ring_members),
-                   HENGE_MEMORY_RING);
-    memory_release(memory, node->slots_waiting, slots * sizeof(*node->slots_waiting),
-                   HENGE_MEMORY_MEMBER);
+    read_destroy(node);
     memory_release(memory, node->peer_dirty, slots * sizeof(*node->peer_dirty),
                    HENGE_MEMORY_MEMBER);
     memory_release(memory, node->events, node->events_capacity * sizeof(*node->events),

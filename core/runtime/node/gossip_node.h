@@ -39,7 +39,8 @@ struct gossip_node_settings {
     uint64_t publish_window_ns;
     uint64_t publish_window_max_ns;
     uint32_t live_views_max;
-    /* Nobody reads: numbers and fingerprints are kept as if views and rings had been built. */
+    /* Nobody reads, until gossip_node_read: numbers and fingerprints are kept as if views and rings
+     * had been built. */
     bool is_unread;
 };
 
@@ -116,6 +117,9 @@ struct gossip_node *gossip_node_create(const struct gossip_node_settings *settin
                                        struct overlay *overlay, struct record_store *store,
                                        struct epoch_domain *epochs, struct memory *memory,
                                        uint64_t now_ns);
+/* From now on views are built; the present one is there when this returns. False: no memory, and
+ * nothing has changed. */
+bool gossip_node_read(struct gossip_node *node, uint64_t now_ns);
 /* Every retired view must have been reclaimed: gossip_node_is_reclaimed. */
 void gossip_node_destroy(struct gossip_node *node);
 bool gossip_node_is_reclaimed(const struct gossip_node *node);

@@ -139,13 +139,16 @@ static bool current_renew(struct gossip_node *node, uint64_t now_ns) {
         count = members_gather(node, HENGE_RING_NEXT, now_ns);
     }
     const uint64_t fingerprint = fingerprint_of(node, count);
-    if (has_fingerprint(node->ring, fingerprint)) {
+    const bool is_new = node->ring_version == 0 || node->ring_fingerprint != fingerprint;
+    if (!is_new && node->ring) {
         return true;
     }
-    if (!ring_make(node, count, node->ring_version + 1, &node->ring)) {
+    if (!ring_make(node, count, node->ring_version + is_new, &node->ring)) {
         return false;
     }
-    ring_replaced(node, fingerprint);
+    if (is_new) {
+        ring_replaced(node, fingerprint);
+    }
     return true;
 }
 

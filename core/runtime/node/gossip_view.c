@@ -92,7 +92,6 @@ static void publish_unread(struct gossip_node *node, uint64_t now_ns, bool with_
     }
     node->view_number++;
     publication_done(&node->publication, now_ns, with_ring);
-    counter_add(&node->counters.views_published, 1);
 }
 
 static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ring) {

@@ -287,6 +287,9 @@ Test(node, a_full_table_refuses_says_so_once_and_counts, .timeout = 120) {
         cr_assert_geq(stats.members_refused, tries);
     }
     cr_assert(nodes_wait_count(a, HENGE_ALIVE, 2));
+    for (int wait = 0; atomic_load(&lines) == 0 && wait < NODES_WAIT_MS / 10; wait++) {
+        nodes_sleep_ms(10); /* the answer is sent before the line is written */
+    }
     cr_assert_eq(atomic_load(&lines), 1);
     henge_runtime_stop(runtime);
     henge_runtime_destroy(runtime);
