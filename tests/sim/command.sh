@@ -91,6 +91,7 @@ done
 [ "$(hash_of --swarm --seed 5)" != "$one" ] || fail "seeds 5 and 6 give one trace"
 
 # The command that replays a run is one for a shell, whatever the names of files are.
+# shellcheck disable=SC2016
 printf 'nodes 3\nduration 5\nvar N 1\nat $N crash 1\n' >"$scratch/it's two; words.sim"
 one=$(hash_of --scenario "$scratch/it's two; words.sim" --var N=2+1 --set 'meta=a=b c')
 replay=$("$sim" --scenario "$scratch/it's two; words.sim" --var N=2+1 --set 'meta=a=b c' --json |
@@ -132,5 +133,24 @@ expect 0 'n11 ' "$sim" --scenario flip-flop --nodes 12 --duration 60 --timeline 
 # The soak: counts, and passes options on.
 expect 0 'soak: 6 seeds (from 3), 0 failed' \
     env HENGE_SIM="$sim" "$2/tools/soak" --seeds 6 --first 3 --jobs 2 -- --nodes 4
+# What a program that died has not run is not counted.
+cat >"$scratch/dies" <<'END'
+#!/bin/sh
+echo '    seed  nodes virtual s   wall s     FP    FP-  detect ms     all ms   agree  violations'
+for seed in 1 2 3; do
+    echo "       $seed      6     104.9     0.01      0      0          -          -     yes  0"
+done
+echo 'seed 4 FAILS: henge sim --seed 4 --swarm' >&2
+kill -ABRT $$
+END
+chmod +x "$scratch/dies"
+expect 1 'soak: 4 seeds (from 1), 1 failed' env HENGE_SIM="$scratch/dies" "$2/tools/soak" --seeds 20
+[[ $said == *'the first that failed: henge sim --seed 4 --swarm'* ]] || fail 'another seed is named'
+for signal in INT TERM; do
+    expect "$([ $signal = INT ] && echo 130 || echo 143)" ' 0 failed' \
+        timeout --preserve-status -s $signal 2 \
+        env HENGE_SIM="$sim" "$2/tools/soak" --minutes 5 --jobs 2
+    [[ $said != *'soak: 0 seeds'* ]] || fail 'nothing was counted'
+done
 expect 2 'needs a number' "$2/tools/soak" --seeds none
 finish
