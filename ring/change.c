@@ -210,6 +210,7 @@ static size_t last_marked(const uint64_t *marks, size_t end) {
     return end;
 }
 
+/* Where lists tell of more zones than before, or of fewer, none is as it was: that goes round. */
 static void fill_marked(struct change *change) {
     const struct henge_ring *ring = change->ring;
     const size_t cells = ring_cells_count(ring);

@@ -86,7 +86,6 @@ struct henge_ring {
     uint32_t points_count;
     const uint64_t *points;
     const uint32_t *starts;            /* by cell and one more: its first point */
-    const uint64_t *hashes;            /* by slot: owner_hash; 0: owns nothing */
     const uint16_t *zone_of_slot;      /* the lowest slot in that zone; 0: owns nothing */
     const _Atomic uint8_t *up_by_slot; /* or NULL: all are up */
     uint32_t members_count;            /* those that own points */
@@ -95,6 +94,7 @@ struct henge_ring {
     uint64_t version;
     size_t block_bytes;
     const char *names;         /* HENGE_NAME_BYTES by slot, padded with NUL; empty: owns nothing */
+    const uint64_t *hashes;    /* by slot: owner_hash; 0: owns nothing */
     uint32_t slots_count;      /* highest slot + 1 */
     uint32_t slots_capacity;   /* what the block has room for: */
     uint32_t points_capacity;  /* more than there are, for the next members */
