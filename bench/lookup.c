@@ -1,166 +1,42 @@
 /* bench/lookup.c - what does it cost to ask the ring for the owner of a key?
  *
- * How to read it. Each row is one kind of lookup on a ring of `members` members with 100 virtual
- * nodes each, in three zones; the figure is nanoseconds per lookup, the median over the rounds,
- * with its quartiles. Absolute times are the machine's; what counts is the ratio to the reference,
- * which was measured in the same rounds, in turn with the row.
+ * Rings of `members` members with 100 virtual nodes each, in three zones. The figure is nanoseconds
+ * per lookup, the median over the rounds, with its quartiles; how to read the rows is printed
+ * below the table (guide). Everything of one size is measured in turn in each round, so that what
+ * disturbs the machine disturbs all of it. Before anything is measured, ring and binary search must
+ * agree on every hash used.
  *
- *   owner_hash     the hash is known; one probe of the ring
- *   owner          a key of 16 bytes, hashed first
- *   owners(3)      the preference list of three, one in each zone
- *   latency        each lookup must wait for the answer of the one before
- *   throughput     lookups do not depend on each other: the processor overlaps them
- *   in sections    the reader's section is opened anew for every eight lookups; everywhere else one
- *                  section holds all lookups of a round
- *   binary search  the reference: a plain search over the very same points, as two sorted arrays
- *                  (u64 hash, u32 owner), which is what most implementations do; hashed alike
- *
- * "16x" beside a binary search: that many times faster. "1.4x" beside owner_hash: it takes that
- * many times as long. Loop and call are in every figure; both sides call a function per lookup.
- * Goals are those of the design for the final structure; a row without one has none.
- *
- * Before anything is measured, both sides must agree on every hash used. Exit codes: 0 printed,
- * 1 they disagree or there is no memory, 2 usage. */
-#include "bench/report.h"
+ * Exit codes: 0 printed, 1 they disagree or there is no memory, 2 usage. */
+#include "bench/lookup_ways.h"
 #include "core/base/clock.h"
-#include "core/base/epoch.h"
 #include "core/base/random.h"
 #include "ring/ring.h"
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum {
-    VNODES = 100,
-    ZONES = 3,
-    REPLICAS = 3,
-    HASHES = 16384, /* 128 KiB, read in order: too many to learn, too few to matter */
-    KEY_BYTES = 16,
-    SECTION_LOOKUPS = 8,
-    ROUNDS_MAX = 1000
-};
+enum { VNODES = 100, ZONES = 3, ROUNDS_MAX = 1000, WAYS_MAX = 32 };
 
-struct subject {
-    const struct henge_ring *ring;
-    const uint64_t *hashes; /* HASHES of them */
-    uint64_t *until;        /* the binary search's ring, from the public ranges */
-    uint32_t *owners;
-    size_t points_count;
-    struct epoch_reader *section; /* a reader's, as henge_reader_begin opens it */
-};
+static const size_t sizes[WAYS_SIZES_COUNT] = {10, 100, 1000, 10000};
 
-/* Noinline, as the function in the library cannot be inlined either. */
-__attribute__((noinline)) static uint32_t search(const struct subject *subject, uint64_t hash) {
-    size_t low = 0;
-    size_t high = subject->points_count;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if (subject->until[middle] < hash) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return subject->owners[low == subject->points_count ? 0 : low];
-}
-
-static uint32_t ask_owner_hash(const struct subject *subject, uint64_t hash) {
-    return henge_ring_owner_hash(subject->ring, hash);
-}
-
-static uint32_t ask_owner(const struct subject *subject, uint64_t hash) {
-    const uint64_t key[KEY_BYTES / 8] = {hash, ~hash};
-    return henge_ring_owner(subject->ring, key, KEY_BYTES);
-}
-
-static uint32_t ask_search_key(const struct subject *subject, uint64_t hash) {
-    const uint64_t key[KEY_BYTES / 8] = {hash, ~hash};
-    return search(subject, henge_ring_hash(key, KEY_BYTES));
-}
-
-static uint32_t ask_owners(const struct subject *subject, uint64_t hash) {
-    struct henge_route route;
-    if (henge_ring_owners(subject->ring, hash, REPLICAS, &route) != HENGE_OK) {
-        return HENGE_NO_SLOT;
-    }
-    return route.owners[REPLICAS - 1].slot;
-}
-
-/* The two loops around one way of asking. Slots have 16 bits, so answer >> 16 is 0; the empty asm
- * hides that from the compiler, and the processor must wait for the answer to know. */
-#define RUNS(ask)                                                                                  \
-    static uint64_t ask##_latency(const struct subject *subject, size_t lookups) {                 \
-        uint64_t sum = 0;                                                                          \
-        uint32_t answer = 0;                                                                       \
-        epoch_begin(subject->section);                                                             \
-        for (size_t i = 0; i < lookups; i++) {                                                     \
-            answer = ask(subject, subject->hashes[i % HASHES] + (answer >> 16));                   \
-            __asm__ volatile("" : "+r"(answer));                                                   \
-            sum += answer;                                                                         \
-        }                                                                                          \
-        epoch_end(subject->section);                                                               \
-        return sum;                                                                                \
-    }                                                                                              \
-    static uint64_t ask##_throughput(const struct subject *subject, size_t lookups) {              \
-        uint64_t sum = 0;                                                                          \
-        epoch_begin(subject->section);                                                             \
-        for (size_t i = 0; i < lookups; i++) {                                                     \
-            sum += ask(subject, subject->hashes[i % HASHES]);                                      \
-        }                                                                                          \
-        epoch_end(subject->section);                                                               \
-        return sum;                                                                                \
-    }
-
-RUNS(ask_owner_hash)
-RUNS(ask_owner)
-RUNS(ask_owners)
-RUNS(search)
-RUNS(ask_search_key)
-
-static uint64_t ask_sections_throughput(const struct subject *subject, size_t lookups) {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < lookups; i++) {
-        if (i % SECTION_LOOKUPS == 0) {
-            epoch_begin(subject->section);
-        }
-        sum += ask_owner_hash(subject, subject->hashes[i % HASHES]);
-        if (i % SECTION_LOOKUPS == SECTION_LOOKUPS - 1 || i == lookups - 1) {
-            epoch_end(subject->section);
-        }
-    }
-    return sum;
-}
-
-/* What is run, and what of the same list it is compared with (-1: it is itself a reference). */
-struct variant {
-    const char *name;
-    uint64_t (*run)(const struct subject *subject, size_t lookups);
-    int reference;
-    enum report_ratio ratio;
-    double goal_100, goal_1000; /* at that many members; 0 = none */
-};
-
-static const struct variant variants[] = {
-    {"owner_hash, latency", ask_owner_hash_latency, 6, REPORT_TIMES_FASTER, 0, 0},
-    {"owner_hash, throughput", ask_owner_hash_throughput, 7, REPORT_TIMES_FASTER, 15, 15},
-    {"owner, 16-byte key, latency", ask_owner_latency, 8, REPORT_TIMES_FASTER, 0, 0},
-    {"owner, 16-byte key, throughput", ask_owner_throughput, 9, REPORT_TIMES_FASTER, 0, 0},
-    {"owners(3), 3 zones, latency", ask_owners_latency, 0, REPORT_TIMES_AS_LONG, 1.4, 1.9},
-    {"owners(3), 3 zones, throughput", ask_owners_throughput, 1, REPORT_TIMES_AS_LONG, 0, 0},
-    {"binary search, latency", search_latency, -1, REPORT_TIMES_FASTER, 0, 0},
-    {"binary search, throughput", search_throughput, -1, REPORT_TIMES_FASTER, 0, 0},
-    {"hash + binary search, latency", ask_search_key_latency, -1, REPORT_TIMES_FASTER, 0, 0},
-    {"hash + binary search, throughput", ask_search_key_throughput, -1, REPORT_TIMES_FASTER, 0, 0},
-    {"owner_hash, in sections of 8", ask_sections_throughput, 1, REPORT_TIMES_AS_LONG, 0, 0}};
-
-static const size_t sizes[] = {10, 100, 1000};
-
-enum {
-    VARIANTS_COUNT = sizeof(variants) / sizeof(variants[0]),
-    SIZES_COUNT = sizeof(sizes) / sizeof(sizes[0]),
-    ROWS_COUNT = SIZES_COUNT * VARIANTS_COUNT
-};
+static const char *const guide =
+    "\n"
+    "How to read it. Absolute times are the machine's; what counts is the ratio to the reference,\n"
+    "which was measured in the same rounds, in turn with the row. \"16x\" beside a goal of \">=\":\n"
+    "that many times faster; \"1.4x\" beside a goal of \"<=\": it takes that many times as long.\n"
+    "\n"
+    "  latency       each lookup has to wait for the answer of the one before\n"
+    "  throughput    lookups do not depend on each other: the processor overlaps them\n"
+    "  one load      the limit: one load from a table as large as the ring's cells\n"
+    "  owner_hash    the hash is known; owner: a key of 16 bytes, hashed first\n"
+    "  owners(3)     the preference list of three, one in each zone\n"
+    "  owner_many    64 hashes in one call\n"
+    "  binary search over the very same points (u64 hash, u32 owner), as most rings have it\n"
+    "  ketama        libmemcached's, MD5 included; it cannot have 1000 servers\n"
+    "  in sections   the reader's section is opened anew for every eight lookups\n"
+    "  empty section begin, load of the view, end, beside that load alone\n"
+    "\n"
+    "Loop and call are in every figure; both sides call a function per lookup.\n";
 
 struct options {
     size_t rounds;
@@ -194,97 +70,80 @@ static struct henge_ring *build_ring(struct memory *memory, size_t members_count
     return ring;
 }
 
-/* Copies the ring's points into the reference's arrays, and checks that both answer alike. */
-static bool prepare(struct subject *subject) {
-    subject->points_count = henge_ring_points_count(subject->ring);
-    subject->until = calloc(subject->points_count, sizeof(*subject->until));
-    subject->owners = calloc(subject->points_count, sizeof(*subject->owners));
-    if (subject->until == NULL || subject->owners == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < subject->points_count; i++) {
-        struct henge_ring_range range;
-        if (henge_ring_range_at(subject->ring, i, &range) != HENGE_OK) {
-            return false;
-        }
-        subject->until[i] = range.until;
-        subject->owners[i] = range.slot;
-    }
-    for (size_t i = 0; i < HASHES; i++) {
-        if (search(subject, subject->hashes[i]) !=
-            henge_ring_owner_hash(subject->ring, subject->hashes[i])) {
-            fprintf(stderr, "bench_lookup: the two sides disagree on %016llx\n",
-                    (unsigned long long)subject->hashes[i]);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* All variants in turn, so that what disturbs the machine disturbs all of them; each after a pass
- * over all hashes that is not timed, or it would pay for refilling the cache that the one before it
- * used. */
-static void measure(const struct subject *subject, const struct options *options,
-                    double (*samples)[ROUNDS_MAX]) {
+/* After a pass over all hashes that is not timed, or each way would pay for refilling the cache
+ * that the one before it used. */
+static double time_of(const struct way *way, const struct subject *subject, size_t lookups) {
     static volatile uint64_t sink;
-    for (size_t round = 0; round < options->rounds; round++) {
-        for (size_t variant = 0; variant < VARIANTS_COUNT; variant++) {
-            sink = variants[variant].run(subject, HASHES);
-            const uint64_t start = clock_monotonic_ns();
-            sink = variants[variant].run(subject, options->lookups);
-            const uint64_t took = clock_monotonic_ns() - start;
-            samples[variant][round] = (double)took / (double)options->lookups;
-        }
-    }
+    sink = way->run(subject, HASHES);
+    const uint64_t start = clock_monotonic_ns();
+    sink = way->run(subject, lookups);
     (void)sink;
+    return (double)(clock_monotonic_ns() - start) / (double)lookups;
 }
 
-static void fill_rows(struct report_row *rows, size_t members, size_t rounds,
-                      double (*samples)[ROUNDS_MAX]) {
-    for (size_t i = 0; i < VARIANTS_COUNT; i++) {
-        const struct variant *variant = &variants[i];
-        rows[i] = (struct report_row){.name = variant->name,
-                                      .n = members,
-                                      .unit = "ns",
-                                      .ratio = variant->ratio,
-                                      .goal = members == 100    ? variant->goal_100
-                                              : members == 1000 ? variant->goal_1000
-                                                                : 0};
-        report_set_samples(&rows[i], samples[i], rounds);
-    }
-    for (size_t i = 0; i < VARIANTS_COUNT; i++) {
-        if (variants[i].reference >= 0) {
-            rows[i].reference = variants[variants[i].reference].name;
-            rows[i].reference_value = rows[variants[i].reference].value;
+static bool is_here(const struct way *way, const struct subject *subject) {
+    return !way->needs_ketama || subject->ketama != NULL;
+}
+
+/* Returns how many rows were filled. */
+static size_t fill_rows(struct report_row *rows, size_t size, const struct subject *subject,
+                        size_t rounds, double (*samples)[ROUNDS_MAX]) {
+    struct report_row of_way[WAYS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < ways_count; i++) {
+        const struct way *way = &ways[i];
+        of_way[i] = (struct report_row){.name = way->name, .n = sizes[size], .unit = "ns"};
+        if (is_here(way, subject)) {
+            report_set_samples(&of_way[i], samples[i], rounds);
         }
     }
+    for (size_t i = 0; i < ways_count; i++) {
+        const struct way *way = &ways[i];
+        if (!is_here(way, subject)) {
+            continue;
+        }
+        rows[count] = of_way[i];
+        if (way->reference >= 0) {
+            rows[count].reference = ways[way->reference].name;
+            rows[count].reference_value = of_way[way->reference].value;
+            rows[count].ratio = way->ratio;
+            rows[count].goal = way->goals[size];
+        }
+        count++;
+    }
+    return count;
 }
 
-static bool run_size(struct memory *memory, struct epoch_reader *section, size_t members,
-                     const uint64_t *hashes, const struct options *options,
-                     struct report_row *rows) {
-    static double samples[VARIANTS_COUNT][ROUNDS_MAX];
-    struct henge_ring *ring = build_ring(memory, members);
+/* Returns how many rows were filled; 0: failed. */
+static size_t run_size(struct memory *memory, struct epoch_reader *section, size_t size,
+                       const uint64_t *hashes, const struct options *options,
+                       struct report_row *rows) {
+    static double samples[WAYS_MAX][ROUNDS_MAX];
+    struct henge_ring *ring = build_ring(memory, sizes[size]);
     struct subject subject = {.ring = ring, .hashes = hashes, .section = section};
-    const bool is_ready = ring != NULL && prepare(&subject);
-    if (is_ready) {
-        measure(&subject, options, samples);
-        fill_rows(rows, members, options->rounds, samples);
+    size_t count = 0;
+    if (ring != NULL && subject_prepare(&subject, sizes[size])) {
+        for (size_t round = 0; round < options->rounds; round++) {
+            for (size_t way = 0; way < ways_count; way++) {
+                if (is_here(&ways[way], &subject)) {
+                    samples[way][round] = time_of(&ways[way], &subject, options->lookups);
+                }
+            }
+        }
+        count = fill_rows(rows, size, &subject, options->rounds, samples);
     }
-    free(subject.until);
-    free(subject.owners);
+    subject_release(&subject);
     ring_destroy(memory, ring);
-    return is_ready;
+    return count;
 }
 
 static void print_help(void) {
     puts("usage: bench_lookup [--json] [--rounds N] [--lookups N]\n"
          "\n"
-         "Nanoseconds per ring lookup at 10, 100 and 1000 members x 100 virtual nodes, beside a\n"
-         "plain binary search over the same points in the same run. How to read it: the head of\n"
-         "bench/lookup.c.\n"
+         "Nanoseconds per ring lookup at 10, 100, 1000 and 10 000 members x 100 virtual nodes,\n"
+         "beside one load, a binary search and ketama in the same run.\n"
          "\n"
-         "  --json       one JSON object instead of the table\n"
+         "  --json       one JSON object instead of the table and its guide\n"
          "  --rounds N   measured in turn N times, 1..1000 (15)\n"
          "  --lookups N  lookups per figure and round, 1..100000000 (200000)\n"
          "  --help       this text");
@@ -360,17 +219,21 @@ int main(int argc, char **argv) {
         fprintf(stderr, "bench_lookup: no memory for a reader\n");
         return 1;
     }
-    static struct report_row rows[ROWS_COUNT];
-    struct report_row *next = rows;
-    for (size_t i = 0; i < SIZES_COUNT; i++) {
-        if (!run_size(&memory, section, sizes[i], hashes, &options, next)) {
-            fprintf(stderr, "bench_lookup: cannot prepare %zu members\n", sizes[i]);
+    static struct report_row rows[WAYS_SIZES_COUNT * WAYS_MAX];
+    size_t count = 0;
+    for (size_t size = 0; size < WAYS_SIZES_COUNT; size++) {
+        const size_t filled = run_size(&memory, section, size, hashes, &options, rows + count);
+        if (filled == 0) {
+            fprintf(stderr, "bench_lookup: cannot prepare %zu members\n", sizes[size]);
             return 1;
         }
-        next += VARIANTS_COUNT;
+        count += filled;
     }
     epoch_reader_destroy(section);
     epoch_domain_destroy(domain);
-    report_print("lookup", "members", rows, ROWS_COUNT, options.json);
+    report_print("lookup", "members", rows, count, options.json);
+    if (!options.json) {
+        fputs(guide, stdout);
+    }
     return 0;
 }

@@ -24,17 +24,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 128, AT_REST = 0 /* shown outside sections; epochs begin with 1 */ };
+enum { LINE_BYTES = EPOCH_LINE_BYTES, AT_REST = EPOCH_AT_REST };
 
 enum slot_state { SLOT_FREE = 0, SLOT_USED };
-
-struct epoch_reader {
-    alignas(LINE_BYTES) _Atomic uint64_t shown; /* by the owner; the writer reads it */
-    uint32_t depth;                             /* of nested sections */
-    bool is_fenced;                             /* no membarrier: begin has to */
-    const struct epoch_domain *domain;
-    _Atomic uint32_t state; /* enum slot_state */
-};
 
 struct epoch_domain {
     _Atomic uint64_t epoch; /* by the writer; readers read it, so it has a line of its own */
@@ -73,6 +65,7 @@ struct epoch_domain *epoch_domain_create(struct memory *memory, uint32_t readers
         atomic_init(&domain->readers[i].state, SLOT_FREE);
         domain->readers[i].is_fenced = !domain->is_asymmetric;
         domain->readers[i].domain = domain;
+        domain->readers[i].epoch = &domain->epoch;
     }
     return domain;
 }
@@ -138,36 +131,10 @@ void epoch_reader_destroy(struct epoch_reader *reader) {
     if (reader == NULL) {
         return;
     }
-    ASSERT(reader->depth == 0);
-    struct epoch_domain *domain = (struct epoch_domain *)(uintptr_t)reader->domain;
+    ASSERT(atomic_load_explicit(&reader->shown, memory_order_relaxed) == AT_REST);
+    struct epoch_domain *domain = reader->domain;
     atomic_store_explicit(&reader->state, SLOT_FREE, memory_order_release);
     atomic_fetch_sub_explicit(&domain->readers_count, 1, memory_order_release);
-}
-
-/* Caller: the reader's owner. Wait-free. The epoch is loaded with acquire: whoever shows an epoch
- * sees what was unlinked before it began (partner: the release in next_epoch). It may be an old one
- * by the time it is shown, which holds back more and never less. Shown with release: what the owner
- * did in the section before is over for whoever reads this (partner: the acquire in the scan). */
-void epoch_begin(struct epoch_reader *reader) {
-    if (reader->depth++ > 0) {
-        return;
-    }
-    uint64_t epoch = atomic_load_explicit(&reader->domain->epoch, memory_order_acquire);
-    atomic_store_explicit(&reader->shown, epoch, memory_order_release);
-    if (reader->is_fenced) {
-        SANITIZER_FENCE();
-    } else {
-        atomic_signal_fence(memory_order_seq_cst);
-    }
-}
-
-/* Caller: the reader's owner. Wait-free. Release: every load of the section is done before it is
- * seen to have ended (partner: the acquire in the scan). */
-void epoch_end(struct epoch_reader *reader) {
-    ASSERT(reader->depth > 0);
-    if (--reader->depth == 0) {
-        atomic_store_explicit(&reader->shown, AT_REST, memory_order_release);
-    }
 }
 
 /* Caller: the writer. Wait-free. The entry is out of every place where a new section finds it. */
@@ -183,7 +150,7 @@ void epoch_retire(struct epoch_domain *domain, struct epoch_entry *entry,
     domain->newest = entry;
     domain->pending++;
     domain->is_barrier_due = true;
-    /* Release: see epoch_begin. */
+    /* Release: see epoch_begin (epoch.h). */
     atomic_store_explicit(&domain->epoch, epoch + 1, memory_order_release);
 }
 

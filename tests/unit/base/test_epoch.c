@@ -118,24 +118,6 @@ Test(epoch, works_without_membarrier_too) {
     epoch_domain_destroy(domain);
 }
 
-Test(epoch, a_nested_section_ends_with_the_outer_one) {
-    struct memory memory;
-    struct epoch_domain *domain = domain_of(&memory, 1);
-    struct epoch_reader *reader = epoch_reader_create(domain);
-    struct object object;
-    int released = 0;
-    epoch_begin(reader);
-    epoch_begin(reader);
-    retire(domain, &object, &released);
-    epoch_end(reader);
-    poll_often(domain);
-    cr_assert_eq(released, 0);
-    epoch_end(reader);
-    poll_often(domain);
-    cr_assert_eq(released, 1);
-    epoch_domain_destroy(domain);
-}
-
 Test(epoch, readers_are_limited_and_come_back) {
     struct memory memory;
     struct epoch_domain *domain = domain_of(&memory, 3);

@@ -9,7 +9,7 @@
 enum { MEMBERS = 12 };
 
 static struct henge_ring_member members[MEMBERS + 1];
-static char names[MEMBERS + 1][8];
+static char names[MEMBERS + 1][32];
 static struct henge_ring_parameters parameters;
 
 static struct ring_plan plan_of(size_t count, size_t zones) {
