@@ -16,9 +16,9 @@ struct ketama *ketama_create(size_t members) {
         return NULL;
     }
     ketama->client = memcached_create(NULL);
-    bool is_good =
-        ketama->client != NULL &&
-        memcached_behavior_set(ketama->client, MEMCACHED_BEHAVIOR_KETAMA, 1) == MEMCACHED_SUCCESS;
+    bool is_good = ketama->client != NULL &&
+                   memcached_behavior_set(ketama->client, MEMCACHED_BEHAVIOR_KETAMA_WEIGHTED, 1) ==
+                       MEMCACHED_SUCCESS;
     for (size_t i = 0; i < members && is_good; i++) {
         char name[32];
         snprintf(name, sizeof(name), "node-%zu", i);

@@ -1,4 +1,5 @@
-/* bench/ketama.h - libmemcached's ketama (MD5, 100 points a server), to be compared with. */
+/* bench/ketama.h - libmemcached's ketama, the one that agrees with libketama (MD5, 160 points a
+ * server), to be compared with. */
 #ifndef BENCH_KETAMA_H
 #define BENCH_KETAMA_H
 

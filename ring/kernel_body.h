@@ -7,6 +7,7 @@
 #define RING_KERNEL_BODY_H
 
 #include "ring/ring_internal.h"
+#include <string.h>
 
 /* Lookups that are prefetched ahead of the one that is answered: enough to cover a miss of the last
  * cache, few enough for the load buffers of any processor. */
@@ -16,8 +17,17 @@ static inline const struct ring_cell *cell_of(const struct henge_ring *ring, uin
     return &ring->cells[hash >> ring->shift];
 }
 
+/* What stands at an entry of one of a line's arrays. Entries are told in bytes, as the vector
+ * compares count them: to halve and to double again would cost two steps of a chain of ten. */
+static inline uint16_t at_entry(const void *array, unsigned entry) {
+    uint16_t value;
+    memcpy(&value, (const uint8_t *)array + entry, sizeof(value));
+    return value;
+}
+
 static inline bool is_told(const struct ring_cell *cell, unsigned entry, int16_t key) {
-    return cell->thresholds[entry] != key && cell->owners[entry] != SLOT_SEE_POINTS;
+    return at_entry(cell->thresholds, entry) != (uint16_t)key &&
+           at_entry(cell->owners, entry) != SLOT_SEE_POINTS;
 }
 
 static uint32_t owner(const struct henge_ring *ring, uint64_t hash) {
@@ -27,14 +37,15 @@ static uint32_t owner(const struct henge_ring *ring, uint64_t hash) {
     if (__builtin_expect(!is_told(cell, entry, key), 0)) {
         return ring_exact_owner(ring, hash);
     }
-    return cell->owners[entry];
+    return at_entry(cell->owners, entry);
 }
 
-static inline struct henge_route_owner route_owner(const struct henge_ring *ring, uint32_t slot,
-                                                   bool is_repeat) {
-    const unsigned flags = is_repeat ? HENGE_OWNER_ZONE_REPEAT : 0;
-    return (struct henge_route_owner){.slot = (uint16_t)slot,
-                                      .flags = (uint16_t)(flags | ring_up_flag(ring, slot))};
+/* Two stores: put together in a register, the slot would wait for the flags. */
+static inline void put_owner(const struct henge_ring *ring, uint16_t slot, bool is_repeat,
+                             struct henge_route_owner *owner_out) {
+    owner_out->slot = slot;
+    owner_out->flags =
+        (uint16_t)((is_repeat ? HENGE_OWNER_ZONE_REPEAT : 0) | ring_up_flag(ring, slot));
 }
 
 /* At most LIST_OWNERS; beyond them the ring's own zones and members set the number. */
@@ -51,12 +62,12 @@ static void route(const struct henge_ring *ring, uint64_t hash, uint32_t count,
     }
     ring_route_head(ring, hash, count, route_out);
     const uint32_t zones = route_out->zones_count;
-    route_out->owners[0] = route_owner(ring, cell->owners[entry], false);
+    put_owner(ring, at_entry(cell->owners, entry), false, &route_out->owners[0]);
     if (route_out->owners_count > 1) {
-        route_out->owners[1] = route_owner(ring, line->seconds[entry], zones < 2);
+        put_owner(ring, at_entry(line->seconds, entry), zones < 2, &route_out->owners[1]);
     }
     if (route_out->owners_count > 2) {
-        route_out->owners[2] = route_owner(ring, line->thirds[entry], zones < 3);
+        put_owner(ring, at_entry(line->thirds, entry), zones < 3, &route_out->owners[2]);
     }
 }
 

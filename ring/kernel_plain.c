@@ -5,7 +5,7 @@
 static inline unsigned cell_entry(const struct ring_cell *cell, int16_t key) {
     unsigned below = 0;
     for (unsigned i = 0; i < CELL_THRESHOLDS; i++) {
-        below += cell->thresholds[i] < key;
+        below += (cell->thresholds[i] < key) * (unsigned)sizeof(cell->thresholds[0]);
     }
     return below;
 }

@@ -11,7 +11,7 @@ static inline unsigned cell_entry(const struct ring_cell *cell, int16_t key) {
     const __m128i low = _mm_cmplt_epi16(_mm_load_si128(&halves[0]), wanted);
     const __m128i high = _mm_cmplt_epi16(_mm_load_si128(&halves[1]), wanted);
     const unsigned below = (unsigned)_mm_movemask_epi8(_mm_packs_epi16(low, high));
-    return (unsigned)__builtin_ctz(~below);
+    return 2 * (unsigned)__builtin_ctz(~below);
 }
 
 #define KERNEL kernel_sse2

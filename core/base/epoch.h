@@ -8,6 +8,7 @@
 #ifndef CORE_BASE_EPOCH_H
 #define CORE_BASE_EPOCH_H
 
+#include "core/base/assert.h"
 #include "core/base/memory.h"
 #include "core/base/sanitizer.h"
 #include <stdalign.h>
@@ -55,6 +56,7 @@ void epoch_reader_destroy(struct epoch_reader *reader);
  * less. Shown with release: what the owner did in the section before is over for whoever reads this
  * (partner: the acquire in the scan). */
 static inline void epoch_begin(struct epoch_reader *reader) {
+    ASSERT(atomic_load_explicit(&reader->shown, memory_order_relaxed) == EPOCH_AT_REST);
     const uint64_t epoch = atomic_load_explicit(reader->epoch, memory_order_acquire);
     atomic_store_explicit(&reader->shown, epoch, memory_order_release);
     if (reader->is_fenced) {
@@ -67,6 +69,7 @@ static inline void epoch_begin(struct epoch_reader *reader) {
 /* Caller: the reader's owner. Wait-free. Release: every load of the section is done before it is
  * seen to have ended (partner: the acquire in the scan). */
 static inline void epoch_end(struct epoch_reader *reader) {
+    ASSERT(atomic_load_explicit(&reader->shown, memory_order_relaxed) != EPOCH_AT_REST);
     atomic_store_explicit(&reader->shown, EPOCH_AT_REST, memory_order_release);
 }
 
