@@ -52,6 +52,7 @@ void join_start(struct membership *membership, const struct henge_address *seeds
         suspicions_thaw(&membership->suspicions, left_ns, membership->now_ns);
     }
     leave_reset(&membership->leave);
+    standing_join(membership);
     join->state = JOIN_UNDER_WAY;
     join->reason = "";
     join->request_id++;
@@ -160,6 +161,15 @@ void join_pull_over(struct membership *membership, bool is_whole) {
     join->retry_ns = membership->now_ns + wait_ns;
 }
 
+/* One whose last life stood in the ring stands there again. The record itself goes when the joiner
+ * is heard. */
+static void note_place(const struct record *record, struct wire_join_reply *reply) {
+    reply->has_place = record->ring_state != HENGE_RING_JOINING || record->choices_bytes > 0;
+    reply->choices_bytes = record->choices_bytes;
+    if (record->choices_bytes > 0)
+        memcpy(reply->choices, record->choices, record->choices_bytes);
+}
+
 /* What this node holds on the joiner before it hears him. */
 static void note_held(const struct membership *membership, const struct update *joiner,
                       const struct record_fields *fields, struct wire_join_reply *reply) {
@@ -171,6 +181,7 @@ static void note_held(const struct membership *membership, const struct update *
         reply->held_kind = is_same ? HELD_SAME_BOOT : HELD_OTHER_BOOT;
         reply->held = (struct liveness){member->generation, member->version, member->status};
         reply->held_address = member->record->address;
+        note_place(member->record, reply);
     } else if (stone != NULL) {
         reply->held_kind = HELD_OTHER_BOOT; /* a tombstone knows no boot */
         reply->held = stone->liveness;
@@ -207,9 +218,13 @@ static void send_reply(struct membership *membership, const struct delivery *del
     if (writer.start == NULL)
         return;
     uint8_t *body = writer.at;
+    /* The one record that has to be in it comes first. */
+    const struct update own = merge_update_of(membership, 0, true);
+    size_t needed = WIRE_JOIN_REPLY_BYTES + wire_update_bytes(&own);
+    reply->has_place = reply->has_place && needed + 1 + reply->choices_bytes <= bytes_room(&writer);
     wire_join_reply_put(&writer, reply);
+    uint8_t *records = writer.at;
     if (reply->verdict == JOIN_ACCEPTED) {
-        uint8_t *records = writer.at;
         struct snapshot snapshot;
         struct parts all = parts_of_buckets(BUCKETS_ALL);
         snapshot_start(&snapshot, membership, &all, 0);
@@ -218,14 +233,13 @@ static void send_reply(struct membership *membership, const struct delivery *del
         if (!reply->is_complete) {
             /* Not even worth a part: the whole comes by stream, only the responder itself here. */
             writer.at = records;
-            struct update own = merge_update_of(membership, 0, true);
             wire_update_put(&writer, &own);
             reply->count = 1;
         }
     } else if (reply->verdict == JOIN_BUSY) {
         put_others(membership, reply, &writer);
     }
-    struct bytes_writer patch = bytes_writer_of(body, WIRE_JOIN_REPLY_BYTES);
+    struct bytes_writer patch = bytes_writer_of(body, (size_t)(records - body));
     wire_join_reply_put(&patch, reply);
     (void)message_commit(delivery->outbox, &writer, &delivery->source->address,
                          delivery->head.source_generation);
@@ -377,6 +391,8 @@ void join_reply_receive(struct membership *membership, struct delivery *delivery
     bool is_rival = is_held_elsewhere(membership, &reply);
     if (is_rival)
         claim_ask(membership, &reply.held_address, reply.held.generation);
+    if (reply.has_place)
+        standing_place_again(membership, reply.choices, reply.choices_bytes);
     if (must_rise(membership, &reply)) {
         if (!is_rival && self_raise_generation(membership, reply.held.generation))
             join_again(membership);

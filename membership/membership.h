@@ -37,6 +37,7 @@ struct membership_settings {
     uint64_t tombstone_ns;
     uint64_t rejoin_hold_ns; /* standing.h; 0: none */
     uint64_t dead_shown_ns;
+    bool is_placed_first; /* JOINING until its owner has chosen: membership_is_placing */
     /* Peers of an earlier life, contacted for ever; read by membership_create only. */
     const struct henge_address *former;
     uint32_t former_count;
@@ -182,6 +183,10 @@ enum henge_status membership_set_payload(struct membership *membership,
 /* Where this node is to stand in the ring, until the next such call. */
 enum henge_status membership_set_ring_state(struct membership *membership,
                                             enum henge_ring_state state, uint64_t now_ns);
+/* This node joins a cluster for the first time, and stays JOINING until its owner has chosen where
+ * it stands in the ring: until membership_set_payload says ACTIVE, or membership_set_ring_state
+ * what the operator wants. */
+bool membership_is_placing(const struct membership *membership);
 /* The detector has seen that somebody holds this node DEAD at (generation, version). It has refuted
  * by itself; what follows for the ring is decided here. */
 void membership_declared_dead(struct membership *membership, uint64_t generation, uint32_t version,

@@ -192,6 +192,10 @@ enum henge_status membership_set_ring_state(struct membership *membership,
     return status;
 }
 
+bool membership_is_placing(const struct membership *membership) {
+    return membership->standing.is_placing;
+}
+
 void membership_declared_dead(struct membership *membership, uint64_t generation, uint32_t version,
                               uint64_t now_ns) {
     membership->now_ns = now_ns;

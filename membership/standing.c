@@ -12,8 +12,9 @@ static bool is_held(const struct standing *standing) {
 
 uint8_t standing_ring_state(const struct membership *membership) {
     const struct standing *standing = &membership->standing;
-    bool is_joining = is_held(standing) && standing->wanted == HENGE_RING_ACTIVE;
-    return is_joining ? HENGE_RING_JOINING : standing->wanted;
+    bool is_joining = is_held(standing) || standing->is_placing;
+    return is_joining && standing->wanted == HENGE_RING_ACTIVE ? HENGE_RING_JOINING
+                                                               : standing->wanted;
 }
 
 static void forget_old_flaps(struct standing *standing, uint64_t now_ns) {
@@ -67,7 +68,32 @@ void standing_new_generation(struct membership *membership) {
     doubts_forget(membership);
 }
 
+/* One that is known to others has its place already. Without memory it keeps the first one. */
+void standing_join(struct membership *membership) {
+    struct standing *standing = &membership->standing;
+    bool is_new = membership->settings.is_placed_first && !standing->was_placed &&
+                  membership->table.live_count == 0 && standing->wanted == HENGE_RING_ACTIVE;
+    if (!is_new)
+        return;
+    standing->was_placed = true;
+    standing->is_placing = true;
+    standing->is_placing = self_renew_payload(membership) == HENGE_OK;
+}
+
+void standing_place_again(struct membership *membership, const uint8_t *choices,
+                          uint8_t choices_bytes) {
+    if (!membership->standing.is_placing)
+        return;
+    struct record_fields fields;
+    record_fields_of(membership->table.members[0].record, &fields);
+    fields.choices = choices;
+    fields.choices_bytes = choices_bytes;
+    fields.ring_state = HENGE_RING_ACTIVE;
+    (void)self_set_payload(membership, &fields); /* else it chooses anew */
+}
+
 void standing_want(struct membership *membership, uint8_t wanted) {
+    membership->standing.is_placing = false;
     membership->standing.wanted = wanted;
     membership->standing.active_ns = TIME_NEVER; /* the operator knows better */
 }

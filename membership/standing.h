@@ -6,7 +6,9 @@
  * in which nobody suspected it; so one that comes and goes moves its keys ever more seldom. One
  * that was cut off from all stays back twice as long as it was, up to the time of doubts.h; so a
  * link that fails every so often moves its keys once. One that is ill (doubts.h) steps back itself.
- * A flap is forgotten after ten minutes without one. A new generation is not held back. */
+ * A flap is forgotten after ten minutes without one. A new generation is not held back.
+ *
+ * Who joins for the first time may have to be placed first (membership_is_placing). */
 #ifndef MEMBERSHIP_STANDING_H
 #define MEMBERSHIP_STANDING_H
 
@@ -22,6 +24,8 @@ struct membership;
 struct standing {
     uint8_t wanted;        /* enum henge_ring_state */
     bool is_dirty;         /* the record does not say so yet */
+    bool is_placing;       /* JOINING until its owner has chosen where it stands, */
+    bool was_placed;       /* which it does once */
     bool was_dead;         /* declared so in this generation, */
     uint32_t dead_version; /* at this version: heard of again, it is no news */
     uint32_t flaps;
@@ -37,6 +41,11 @@ void standing_doubted(struct membership *membership);
 void standing_suspected(struct membership *membership);
 /* A new generation: nothing is held against it. */
 void standing_new_generation(struct membership *membership);
+/* It joins somebody. */
+void standing_join(struct membership *membership);
+/* If it is to be placed, it is where its last life stood. */
+void standing_place_again(struct membership *membership, const uint8_t *choices,
+                          uint8_t choices_bytes);
 /* The owner asks for a state. */
 void standing_want(struct membership *membership, uint8_t wanted);
 /* What the record should say. */

@@ -201,24 +201,42 @@ static void get_address(struct bytes_reader *reader, struct henge_address *addre
 
 void wire_join_reply_put(struct bytes_writer *writer, const struct wire_join_reply *reply) {
     bytes_put_u8(writer, reply->verdict);
-    bytes_put_u8(writer, reply->held_kind);
+    bytes_put_u8(writer, (uint8_t)(reply->held_kind | (reply->has_place ? HELD_HAS_PLACE : 0)));
     bytes_put_u8(writer, reply->is_complete);
     bytes_put_u32(writer, reply->request_id);
     put_liveness(writer, &reply->held);
     put_address(writer, &reply->held_address);
     bytes_put_u32(writer, reply->members_total);
     bytes_put_u16(writer, reply->count);
+    if (reply->has_place) {
+        bytes_put_u8(writer, reply->choices_bytes);
+        bytes_put(writer, reply->choices, reply->choices_bytes);
+    }
+}
+
+static void get_held_place(struct bytes_reader *reader, struct wire_join_reply *reply) {
+    reply->choices_bytes = bytes_get_u8(reader);
+    const uint8_t *choices = bytes_get(reader, reply->choices_bytes);
+    if (choices == NULL || reply->choices_bytes > sizeof reply->choices)
+        reader->failed = true;
+    else
+        memcpy(reply->choices, choices, reply->choices_bytes);
 }
 
 bool wire_join_reply_get(struct bytes_reader *reader, struct wire_join_reply *reply_out) {
     reply_out->verdict = bytes_get_u8(reader);
-    reply_out->held_kind = bytes_get_u8(reader);
+    uint8_t held = bytes_get_u8(reader);
+    reply_out->held_kind = held & HELD_KIND_MASK;
+    reply_out->has_place = (held & HELD_HAS_PLACE) != 0;
     reply_out->is_complete = bytes_get_u8(reader);
     reply_out->request_id = bytes_get_u32(reader);
     get_liveness(reader, &reply_out->held);
     get_address(reader, &reply_out->held_address);
     reply_out->members_total = bytes_get_u32(reader);
     reply_out->count = bytes_get_u16(reader);
+    reply_out->choices_bytes = 0;
+    if (reply_out->has_place)
+        get_held_place(reader, reply_out);
     return !reader->failed;
 }
 

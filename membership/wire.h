@@ -74,6 +74,10 @@ enum join_verdict {
     JOIN_BUSY /* the updates are others to be asked instead */
 };
 enum held_kind { HELD_NOTHING = 0, HELD_OTHER_BOOT, HELD_SAME_BOOT };
+enum {
+    HELD_KIND_MASK = 3,
+    HELD_HAS_PLACE = 4
+}; /* beside it: the one held was placed, see choices */
 
 struct wire_join_reply {
     uint8_t verdict;     /* enum join_verdict; unknown ones refuse */
@@ -84,9 +88,12 @@ struct wire_join_reply {
     struct henge_address held_address; /* family 0: not known */
     uint32_t members_total;
     uint16_t count;
+    bool has_place; /* of the one held, with these choices */
+    uint8_t choices_bytes;
+    uint8_t choices[HENGE_RING_CHOICES_BYTES];
     /* then `count` updates, the responder's first */
 };
-enum { WIRE_JOIN_REPLY_BYTES = 1 + 1 + 1 + 4 + 13 + 19 + 4 + 2 };
+enum { WIRE_JOIN_REPLY_BYTES = 1 + 1 + 1 + 4 + 13 + 19 + 4 + 2 }; /* without a place */
 void wire_join_reply_put(struct bytes_writer *writer, const struct wire_join_reply *reply);
 bool wire_join_reply_get(struct bytes_reader *reader, struct wire_join_reply *reply_out);
 

@@ -34,6 +34,7 @@ void config_apply_preset(struct henge_config *config, enum henge_preset preset) 
     config->dead_shown_s = 120;
     config->ring_removal_delay_ms = 0;
     config->ring_rejoin_hold_ms = 5000;
+    config->ring_token_choices = 1;
     config->publish_window_ms = 250;
     config->publish_window_max_ms = 2000;
 }

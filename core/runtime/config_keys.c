@@ -119,6 +119,9 @@ static const struct config_row rows[] = {
     NUMBER(
         "ring.rejoin_hold_ms", ring_rejoin_hold_ms, 0, 600000,
         "How long one that was declared DEAD but lives stays out of the ring; doubles each time."),
+    NUMBER(
+        "ring.token_choices", ring_token_choices, 1, 16,
+        "Places a new member may choose from for each virtual node: more spread keys more evenly."),
     NUMBER("publish.window_ms", publish_window_ms, 0, 60000,
            "How long membership changes are gathered before a ring is built."),
     NUMBER("publish.window_max_ms", publish_window_max_ms, 0, 60000,

@@ -116,14 +116,10 @@ static enum henge_status set_payload(struct gossip_role *role, struct henge_node
     struct control *control = &node->control;
     struct record_fields fields;
     record_fields_of(membership_member(node->gossip->membership, 0)->record, &fields);
-    if (control->kind == CONTROL_SET_WEIGHT) {
-        fields.weight = (uint16_t)control->weight;
-    } else {
-        enum henge_status status =
-            own_record_set_pair(&fields, control->key, control->has_value ? control->value : NULL);
-        if (status != HENGE_OK) {
-            return status;
-        }
+    enum henge_status status =
+        own_record_set_pair(&fields, control->key, control->has_value ? control->value : NULL);
+    if (status != HENGE_OK) {
+        return status;
     }
     const char *problem = record_fields_check(&fields);
     if (problem) {
@@ -131,9 +127,18 @@ static enum henge_status set_payload(struct gossip_role *role, struct henge_node
         return HENGE_INVALID;
     }
     desk_touch(&role->desk, node->id);
-    enum henge_status status = membership_set_payload(node->gossip->membership, &fields, now_ns);
+    status = membership_set_payload(node->gossip->membership, &fields, now_ns);
     gossip_node_publish_members(node->gossip, now_ns);
     return status;
+}
+
+static void set_weight(struct gossip_role *role, struct henge_node *node, uint64_t now_ns) {
+    struct control *control = &node->control;
+    enum henge_status status =
+        gossip_node_set_weight(node->gossip, (uint16_t)control->weight, now_ns);
+    desk_touch(&role->desk, node->id);
+    gossip_node_publish_members(node->gossip, now_ns);
+    control_finish(control, status);
 }
 
 static void set_ring_state(struct gossip_role *role, struct henge_node *node, uint64_t now_ns) {
@@ -162,11 +167,20 @@ static void evict(struct gossip_role *role, struct henge_node *node, uint64_t no
     control_finish(control, status);
 }
 
+static struct place place_of(const struct gossip_node *gossip) {
+    struct place place = {.is_taken = false};
+    const uint8_t *choices;
+    place.is_taken = gossip_node_place_of(gossip, &choices, &place.choices_bytes);
+    memcpy(place.choices, choices, place.choices_bytes);
+    return place;
+}
+
 static void maintain(struct henge_node *node) {
     struct control *control = &node->control;
     struct membership *membership = node->gossip->membership;
     membership_seeds_set(membership, control->seeds, control->seeds_count);
     control->upkeep->generation = membership_member(membership, 0)->generation;
+    control->upkeep->place = place_of(node->gossip);
     control->upkeep->peers_count =
         membership_former_addresses(membership, control->upkeep->peers, PEERS_FILE_MAX);
     control_finish(control, HENGE_OK);
@@ -232,6 +246,9 @@ static bool control_step(struct gossip_role *role, struct henge_node *node, uint
     case CONTROL_UNSUBSCRIBE:
         subscriptions_remove(node->subscriptions, control->events);
         control_finish(control, HENGE_OK);
+        return true;
+    case CONTROL_SET_WEIGHT:
+        set_weight(role, node, now_ns);
         return true;
     default:
         control_finish(control, set_payload(role, node, now_ns));

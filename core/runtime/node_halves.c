@@ -46,6 +46,12 @@ static enum henge_status gossip_half(struct henge_node *node, uint64_t now_ns,
     node_settings_gossip(config, SEAL_OVERHEAD_BYTES, &settings);
     settings.is_unread = true; /* until somebody reads: enum read_state */
     settings.id = node->id;
+    const struct place *place = &node->upkeep.place;
+    if (place->is_taken && config->ring_token_choices > 1) {
+        self->choices = place->choices;
+        self->choices_bytes = place->choices_bytes;
+        settings.membership.is_placed_first = false;
+    }
     settings.membership.self = *self;
     settings.membership.former = node->former;
     settings.membership.former_count = node->former_count;

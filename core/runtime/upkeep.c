@@ -22,16 +22,25 @@ static uint64_t hash_sorted(struct henge_address *peers, uint32_t count) {
     return hash64(peers, count * sizeof(*peers));
 }
 
+static void log_unused(const struct henge_node *node, const char *what, enum henge_status status) {
+    log_write(&node->runtime->log, HENGE_LOG_WARN, "%s: '%s/%s.%s' is not used: %s",
+              node->config.name, node->config.data_dir, node->config.name, what,
+              henge_status_text(status));
+}
+
 uint32_t upkeep_load(struct henge_node *node, struct henge_address peers_out[PEERS_FILE_MAX]) {
     const struct henge_config *config = &node->config;
     uint32_t count = 0;
     if (config->data_dir[0] == '\0') {
         return 0;
     }
-    enum henge_status status = peers_file_read(config->data_dir, config->name, peers_out, &count);
+    enum henge_status status = place_file_read(config->data_dir, config->name, &node->upkeep.place);
     if (status != HENGE_OK) {
-        log_write(&node->runtime->log, HENGE_LOG_WARN, "%s: '%s/%s.peers' is not used: %s",
-                  config->name, config->data_dir, config->name, henge_status_text(status));
+        log_unused(node, "place", status);
+    }
+    status = peers_file_read(config->data_dir, config->name, peers_out, &count);
+    if (status != HENGE_OK) {
+        log_unused(node, "peers", status);
         return 0;
     }
     node->upkeep.peers_hash = hash_sorted(peers_out, count);
@@ -64,6 +73,12 @@ static size_t seeds_resolve_again(struct henge_node *node, struct henge_address 
     return found;
 }
 
+static bool is_place_new(const struct place *place, const struct place *written) {
+    return place->is_taken &&
+           (!written->is_taken || place->choices_bytes != written->choices_bytes ||
+            memcmp(place->choices, written->choices, place->choices_bytes) != 0);
+}
+
 static enum henge_status files_write(struct henge_node *node, struct upkeep_answer *answer,
                                      bool is_last) {
     const struct henge_config *config = &node->config;
@@ -78,6 +93,11 @@ static enum henge_status files_write(struct henge_node *node, struct upkeep_answ
     if (answer->generation > upkeep->generation) {
         status = generation_file_write(config->data_dir, config->name, answer->generation);
         upkeep->generation = status == HENGE_OK ? answer->generation : upkeep->generation;
+        upkeep->write_after_ns = now_ns + UPKEEP_WRITE_NS;
+    }
+    if (status == HENGE_OK && is_place_new(&answer->place, &upkeep->place)) {
+        status = place_file_write(config->data_dir, config->name, &answer->place);
+        upkeep->place = status == HENGE_OK ? answer->place : upkeep->place;
         upkeep->write_after_ns = now_ns + UPKEEP_WRITE_NS;
     }
     if (has_peers && status == HENGE_OK) {

@@ -104,6 +104,7 @@ struct henge_config {
     uint32_t dead_shown_s;          /* dead_shown_s: DEAD and LEFT stay listed (120) */
     uint32_t ring_removal_delay_ms; /* ring.removal_delay_ms: after DEAD (0) */
     uint32_t ring_rejoin_hold_ms;   /* ring.rejoin_hold_ms: after DEAD in one life (5000) */
+    uint32_t ring_token_choices;    /* ring.token_choices: 1..16, 1 = first places (1) */
     uint32_t publish_window_ms;     /* publish.window_ms: gather changes (250) */
     uint32_t publish_window_max_ms; /* publish.window_max_ms: at most (2000) */
 };

@@ -30,7 +30,9 @@ henge_node_create(struct henge_runtime *runtime, const struct henge_config *conf
  * completes the join, and the whole snapshot is in the view when HENGE_OK comes back. count 0 uses
  * the config's seeds. HENGE_REFUSED when all of them refused. HENGE_TIMEOUT when none took the node
  * in and not all refused, in time: the log says what became of each, and the node goes on trying
- * them in the background, about once a second. HENGE_BUSY while another control call runs.
+ * them in the background, about once a second. HENGE_BUSY while another control call runs. With
+ * ring.token_choices > 1 a node that joins for the first time is JOINING until it has chosen its
+ * places, half a second to a few later.
  * Any thread but a henge thread. [may block, timeout_ms] */
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_node_join(struct henge_node *node,
                                                                 const char *const *seeds,
@@ -71,8 +73,9 @@ HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_node_evict(struct henge_no
 
 /* What a node needs now and then and its threads must not do, as it blocks: seeds of the config
  * that are host names are resolved again (at most once a minute), and the files in data_dir are
- * brought up to date (at most every two seconds, if something has changed): the generation, and up
- * to 64 addresses of members, which the next life asks when no seed answers. To be called every few
+ * brought up to date (at most every two seconds, if something has changed): the generation, the
+ * places in the ring, and up to 64 addresses of members, which the next life asks when no seed
+ * answers. To be called every few
  * seconds; henged does so; henge_node_destroy writes the files a last time. HENGE_SYSTEM: data_dir
  * cannot be written; HENGE_BUSY while another control call runs. [may block, as long as the
  * resolver and the disk do] */

@@ -161,6 +161,8 @@ struct gossip_node *gossip_node_create(const struct gossip_node_settings *settin
     node->now_ns = now_ns;
     node->deadline_ns = TIME_NEVER;
     node->removal_ns = TIME_NEVER;
+    node->place_due_ns = TIME_NEVER;
+    node->place_until_ns = TIME_NEVER;
     const struct profile *profile = settings->membership.profile;
     publication_init(&node->publication, settings->publish_window_ns,
                      settings->publish_window_max_ns, !profile || profile->is_ring_batched);
@@ -303,6 +305,7 @@ void gossip_node_step(struct gossip_node *node, uint64_t now_ns, uint64_t horizo
         node->deadline_ns = TIME_NEVER; /* one gap counts once, however many steps follow */
     }
     membership_step(node->membership, now_ns, horizon_ns, outbox);
+    gossip_node_place(node, now_ns);
     node->feed_is_behind = !gossip_node_feed(node);
     gossip_node_publish_due(node, now_ns);
     if (!node->publication.members_dirty || now_ns < node->publish_not_before_ns) {
@@ -315,6 +318,7 @@ uint64_t gossip_node_deadline(struct gossip_node *node) {
     uint64_t deadline_ns = membership_deadline(node->membership);
     uint64_t publish_ns = gossip_node_publish_deadline(node);
     deadline_ns = deadline_ns < publish_ns ? deadline_ns : publish_ns;
+    deadline_ns = deadline_ns < node->place_due_ns ? deadline_ns : node->place_due_ns;
     if (node->feed_is_behind) {
         uint64_t retry_ns = node->now_ns + NS_PER_MS;
         deadline_ns = deadline_ns < retry_ns ? deadline_ns : retry_ns;

@@ -39,6 +39,7 @@ struct gossip_node_settings {
     uint64_t publish_window_ns;
     uint64_t publish_window_max_ns;
     uint32_t live_views_max;
+    uint32_t token_choices; /* places for each virtual node; 1: all at their first */
     /* Nobody reads, until gossip_node_read: numbers and fingerprints are kept as if views and rings
      * had been built. */
     bool is_unread;
@@ -82,6 +83,11 @@ struct gossip_node {
     struct henge_view *retired[GOSSIP_NODE_LIVE_VIEWS_MAX]; /* not yet reclaimed, oldest first */
     uint32_t retired_count;
     struct ring_member *ring_members; /* scratch, members_max */
+
+    /* gossip_place.c: when to look again, and when it may be, and has to be, decided. */
+    uint64_t place_due_ns;
+    uint64_t place_from_ns;
+    uint64_t place_until_ns; /* TIME_NEVER: not joined yet */
 
     /* Slots that were forgotten and wait for the views that name them. */
     struct slot_wait {
@@ -156,6 +162,23 @@ bool gossip_node_ring_renew(struct gossip_node *node, uint64_t now_ns);
 /* The number and fingerprint of the present one only. */
 void gossip_node_ring_renew_unread(struct gossip_node *node, uint64_t now_ns);
 void gossip_node_rings_release(struct gossip_node *node);
+/* The members of one of the two rings, into an array with room for all slots; how many. */
+size_t gossip_node_ring_gather(const struct gossip_node *node, enum henge_ring_which which,
+                               uint64_t now_ns, struct ring_member *members_out);
+struct ring_member gossip_node_ring_member(const struct record *record, uint32_t slot);
+struct ring_parameters gossip_node_ring_parameters(const struct gossip_node *node,
+                                                   uint64_t version);
+
+/* gossip_place.c: a node that joins chooses where it stands, when its time has come. */
+void gossip_node_place(struct gossip_node *node, uint64_t now_ns);
+/* Where it stands, to be kept for the next life; false: nowhere for good. Lent until the record
+ * changes. */
+bool gossip_node_place_of(const struct gossip_node *node, const uint8_t **choices_out,
+                          uint8_t *bytes_out);
+/* With choices for virtual nodes that are new, if it has chosen at all. As membership_set_payload.
+ */
+enum henge_status gossip_node_set_weight(struct gossip_node *node, uint16_t weight,
+                                         uint64_t now_ns);
 
 /* gossip_feed.c: what the detector has to hear. */
 void gossip_node_feed_mark(struct gossip_node *node, const struct member_change *change);

@@ -21,7 +21,7 @@ static bool is_in_ring(const struct gossip_node *node, const struct member *memb
            now_ns - member->status_since_ns < node->settings.ring_removal_delay_ns;
 }
 
-static struct ring_member ring_member_of(const struct record *record, uint32_t slot) {
+struct ring_member gossip_node_ring_member(const struct record *record, uint32_t slot) {
     return (struct ring_member){
         .name = record->name,
         .zone = record->zone,
@@ -39,7 +39,7 @@ static struct ring_member ring_member_of(const struct record *record, uint32_t s
 /* A record never changes, and many nodes share it: it is hashed once. */
 static uint64_t ring_hash_of(struct record *record, uint32_t slot) {
     if (record->ring_hash == 0 || MUTANT(RING_OF_SLOTS)) {
-        struct ring_member member = ring_member_of(record, slot);
+        struct ring_member member = gossip_node_ring_member(record, slot);
         record->ring_hash = ring_member_hash(&member);
     }
     return record->ring_hash;
@@ -50,16 +50,15 @@ static bool is_member_of(enum henge_ring_which which, uint8_t ring_state) {
                                                       : (uint8_t)HENGE_RING_DRAINING);
 }
 
-/* Into the scratch array. */
-static size_t members_gather(struct gossip_node *node, enum henge_ring_which which,
-                             uint64_t now_ns) {
+size_t gossip_node_ring_gather(const struct gossip_node *node, enum henge_ring_which which,
+                               uint64_t now_ns, struct ring_member *members_out) {
     size_t count = 0;
     uint32_t slots = membership_slots(node->membership);
     for (uint32_t slot = 0; slot < slots; slot++) {
         const struct member *member = membership_member(node->membership, slot);
         if (is_in_ring(node, member, now_ns) && is_member_of(which, member->record->ring_state)) {
-            struct ring_member *entry = &node->ring_members[count++];
-            *entry = ring_member_of(member->record, slot);
+            struct ring_member *entry = &members_out[count++];
+            *entry = gossip_node_ring_member(member->record, slot);
             if (which == HENGE_RING_NEXT && entry->ring_state != HENGE_RING_ACTIVE) {
                 entry->ring_state = HENGE_RING_ACTIVE;
             } else {
@@ -80,7 +79,8 @@ static void ring_replaced(struct gossip_node *node, uint64_t fingerprint) {
     }
 }
 
-static struct ring_parameters parameters_of(const struct gossip_node *node, uint64_t version) {
+struct ring_parameters gossip_node_ring_parameters(const struct gossip_node *node,
+                                                   uint64_t version) {
     struct ring_parameters parameters = {.version = version, .up_by_slot = node->overlay->up};
     memcpy(parameters.salt, node->settings.ring_salt, sizeof(parameters.salt));
     return parameters;
@@ -102,7 +102,7 @@ static struct henge_ring *spare_take(struct gossip_node *node, size_t count,
 /* Of the members in the scratch array, in place of *ring. */
 static bool ring_make(struct gossip_node *node, size_t count, uint64_t version,
                       struct shared_ring **ring) {
-    const struct ring_parameters parameters = parameters_of(node, version);
+    const struct ring_parameters parameters = gossip_node_ring_parameters(node, version);
     struct henge_ring *made = spare_take(node, count, &parameters);
     enum henge_status status = HENGE_OK;
     if (!made && node->ring) {
@@ -129,14 +129,14 @@ static bool has_fingerprint(const struct shared_ring *ring, uint64_t fingerprint
 }
 
 static uint64_t fingerprint_of(const struct gossip_node *node, size_t count) {
-    const struct ring_parameters parameters = parameters_of(node, 0);
+    const struct ring_parameters parameters = gossip_node_ring_parameters(node, 0);
     return ring_fingerprint_of(&parameters, node->ring_members, count);
 }
 
 static bool current_renew(struct gossip_node *node, uint64_t now_ns) {
-    size_t count = members_gather(node, HENGE_RING_CURRENT, now_ns);
+    size_t count = gossip_node_ring_gather(node, HENGE_RING_CURRENT, now_ns, node->ring_members);
     if (count == 0) {
-        count = members_gather(node, HENGE_RING_NEXT, now_ns);
+        count = gossip_node_ring_gather(node, HENGE_RING_NEXT, now_ns, node->ring_members);
     }
     const uint64_t fingerprint = fingerprint_of(node, count);
     const bool is_new = node->ring_version == 0 || node->ring_fingerprint != fingerprint;
@@ -153,7 +153,7 @@ static bool current_renew(struct gossip_node *node, uint64_t now_ns) {
 }
 
 static bool next_renew(struct gossip_node *node, uint64_t now_ns) {
-    const size_t count = members_gather(node, HENGE_RING_NEXT, now_ns);
+    const size_t count = gossip_node_ring_gather(node, HENGE_RING_NEXT, now_ns, node->ring_members);
     const uint64_t fingerprint = fingerprint_of(node, count);
     if (has_fingerprint(node->ring, fingerprint)) {
         shared_ring_release(&node->view_owner, node->ring_next);
@@ -182,7 +182,7 @@ static uint64_t ring_sum_active(const struct gossip_node *node, uint64_t now_ns)
     for (uint32_t slot = 0; slot < slots; slot++) {
         const struct member *member = membership_member(node->membership, slot);
         if (is_in_ring(node, member, now_ns)) {
-            struct ring_member entry = ring_member_of(member->record, slot);
+            struct ring_member entry = gossip_node_ring_member(member->record, slot);
             entry.ring_state = HENGE_RING_ACTIVE;
             sum += ring_member_hash(&entry);
         }
@@ -211,7 +211,7 @@ void gossip_node_ring_renew_unread(struct gossip_node *node, uint64_t now_ns) {
         sum = ring_sum_active(node, now_ns);
         count = joining;
     }
-    const struct ring_parameters parameters = parameters_of(node, 0);
+    const struct ring_parameters parameters = gossip_node_ring_parameters(node, 0);
     const uint64_t fingerprint = ring_fingerprint_of_sum(&parameters, sum, count);
     if (node->ring_version == 0 || node->ring_fingerprint != fingerprint) {
         ring_replaced(node, fingerprint);

@@ -44,11 +44,13 @@ void node_settings_gossip(const struct henge_config *config, uint32_t packet_ove
                 .tombstone_ns = config->tombstone_hours * UINT64_C(3600) * NS_PER_S,
                 .rejoin_hold_ns = config->ring_rejoin_hold_ms * NS_PER_MS,
                 .dead_shown_ns = dead_shown_ns(config),
+                .is_placed_first = config->ring_token_choices > 1,
             },
         .ring_removal_delay_ns = config->ring_removal_delay_ms * NS_PER_MS,
         .publish_window_ns = config->publish_window_ms * NS_PER_MS,
         .publish_window_max_ns = config->publish_window_max_ms * NS_PER_MS,
         .live_views_max = config->live_views_max,
+        .token_choices = config->ring_token_choices,
     };
     memcpy(settings_out->ring_salt, config->ring_salt, sizeof(settings_out->ring_salt));
 }

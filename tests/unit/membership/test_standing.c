@@ -3,6 +3,7 @@
 #include "membership/state.h"
 #include "tests/support/cluster.h"
 #include <criterion/criterion.h>
+#include <string.h>
 
 static struct cluster *formed(uint64_t seed, uint32_t count) {
     struct cluster *cluster = cluster_create(seed);
@@ -229,4 +230,111 @@ Test(standing, nobody_steps_back_where_all_are_doubted) {
         cr_assert_eq(state_at(cluster, i, i), HENGE_RING_ACTIVE);
     }
     cluster_destroy(cluster);
+}
+
+/* --- To be placed before it is ACTIVE --- */
+
+static const uint8_t choices[] = {0x12, 0x34, 0x56};
+
+static struct cluster *placed_first(uint64_t seed) {
+    struct cluster *cluster = cluster_create(seed);
+    cluster->settings.is_placed_first = true;
+    cluster_form(cluster, 3);
+    return cluster;
+}
+
+static bool is_placing(const struct cluster *cluster, uint32_t number) {
+    return membership_is_placing(cluster->nodes[number].membership);
+}
+
+static void place(struct cluster *cluster, uint32_t number) {
+    struct record_fields fields;
+    record_fields_of(membership_member(cluster->nodes[number].membership, 0)->record, &fields);
+    fields.ring_state = HENGE_RING_ACTIVE;
+    fields.choices = choices;
+    fields.choices_bytes = sizeof choices;
+    cr_assert_eq(
+        membership_set_payload(cluster->nodes[number].membership, &fields, cluster->now_ns),
+        HENGE_OK);
+    cluster->nodes[number].is_dirty = true;
+    cluster_run(cluster, NS_PER_S);
+}
+
+static bool has_choices_at(const struct cluster *cluster, uint32_t at, uint32_t subject) {
+    const struct record *record = cluster_look(cluster, at, subject)->record;
+    return record->choices_bytes == sizeof choices &&
+           memcmp(record->choices, choices, sizeof choices) == 0;
+}
+
+Test(standing, who_joins_is_joining_until_it_is_placed) {
+    struct cluster *cluster = placed_first(610);
+    cr_assert_eq(state_at(cluster, 1, 0), HENGE_RING_ACTIVE,
+                 "who forms a cluster waits for nobody");
+    cr_assert(is_placing(cluster, 1) && is_placing(cluster, 2));
+    cluster_set_weight(cluster, 1, 3); /* something else is told meanwhile */
+    cluster_run(cluster, NS_PER_S);
+    cr_assert_eq(state_at(cluster, 0, 1), HENGE_RING_JOINING);
+    place(cluster, 1);
+    cr_assert_not(is_placing(cluster, 1));
+    for (uint32_t i = 0; i < 3; i++) {
+        cr_assert_eq(state_at(cluster, i, 1), HENGE_RING_ACTIVE);
+        cr_assert_eq(state_at(cluster, i, 2), HENGE_RING_JOINING);
+        cr_assert(has_choices_at(cluster, i, 1));
+    }
+    cluster_join(cluster, 1, 2);
+    cr_assert_not(is_placing(cluster, 1), "once in a life");
+    cr_assert_eq(
+        membership_set_ring_state(cluster->nodes[2].membership, HENGE_RING_ACTIVE, cluster->now_ns),
+        HENGE_OK);
+    cr_assert_not(is_placing(cluster, 2), "the operator knows better");
+    cluster_destroy(cluster);
+}
+
+Test(standing, who_comes_again_stands_where_it_stood) {
+    struct cluster *cluster = placed_first(611);
+    place(cluster, 1);
+    cluster_kill(cluster, 1);
+    cluster_start(cluster, 1, 0, 2000000);
+    cluster_join(cluster, 1, 0);
+    cluster_run(cluster, NS_PER_S);
+    cr_assert_not(is_placing(cluster, 1));
+    cr_assert_eq(state_at(cluster, 2, 1), HENGE_RING_ACTIVE);
+    cr_assert(has_choices_at(cluster, 2, 1));
+    /* One that was still to be placed comes to be placed. */
+    cluster_kill(cluster, 2);
+    cluster_start(cluster, 2, 0, 2000000);
+    cluster_join(cluster, 2, 0);
+    cluster_run(cluster, NS_PER_S);
+    cr_assert(is_placing(cluster, 2));
+    cluster_destroy(cluster);
+}
+
+static struct wire_join_reply reply_read(const uint8_t *bytes, size_t size, bool *is_good_out) {
+    struct wire_join_reply reply;
+    struct bytes_reader reader = bytes_reader_of(bytes, size);
+    *is_good_out = wire_join_reply_get(&reader, &reply) && bytes_left(&reader) == 0;
+    return reply;
+}
+
+Test(standing, a_place_in_a_join_reply_is_whole_or_malformed) {
+    struct wire_join_reply reply = {
+        .held_kind = HELD_OTHER_BOOT, .has_place = true, .choices_bytes = HENGE_RING_CHOICES_BYTES};
+    memset(reply.choices, 7, sizeof reply.choices);
+    uint8_t bytes[256];
+    bool is_good;
+    struct bytes_writer writer = bytes_writer_of(bytes, sizeof bytes);
+    wire_join_reply_put(&writer, &reply);
+    const size_t size = bytes_written(&writer);
+    cr_assert_eq(size, (size_t)WIRE_JOIN_REPLY_BYTES + 1 + HENGE_RING_CHOICES_BYTES);
+    const struct wire_join_reply back = reply_read(bytes, size, &is_good);
+    cr_assert(is_good && back.has_place && back.held_kind == HELD_OTHER_BOOT);
+    cr_assert_eq(back.choices_bytes, HENGE_RING_CHOICES_BYTES);
+    cr_assert_eq(memcmp(back.choices, reply.choices, sizeof reply.choices), 0);
+    for (size_t cut = 0; cut < size; cut++) {
+        (void)reply_read(bytes, cut, &is_good);
+        cr_assert_not(is_good, "cut at %zu", cut);
+    }
+    bytes[WIRE_JOIN_REPLY_BYTES]++;
+    (void)reply_read(bytes, sizeof bytes, &is_good);
+    cr_assert_not(is_good, "more than there can be");
 }

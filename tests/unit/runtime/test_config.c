@@ -35,6 +35,7 @@ static const struct number_key {
     {"dead_shown_s", 1, 86400, 120},
     {"ring.removal_delay_ms", 0, 86400000, 0},
     {"ring.rejoin_hold_ms", 0, 600000, 5000},
+    {"ring.token_choices", 1, 16, 1},
     {"publish.window_ms", 0, 60000, 250},
     {"publish.window_max_ms", 0, 60000, 2000},
 };
