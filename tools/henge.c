@@ -23,6 +23,7 @@ static const struct henge_verb verbs[] = {
     {"keygen", "", "print a fresh key file", henge_verb_keygen},
     {"cluster", "VERB", "a real cluster on this machine", henge_verb_cluster},
     {"sim", "[OPTIONS]", "simulated clusters: any size, any fault", henge_verb_sim},
+    {"bench", "NAME", "measure this machine: lookup, swap, ...", henge_verb_bench},
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 

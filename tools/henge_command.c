@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int henge_fail(const char *format, ...) {
     va_list arguments;
@@ -95,4 +96,18 @@ void henge_verb_parse(const struct argp *argp, int argc, char **argv, void *inpu
         fprintf(stderr, "henge: %s\n", strerror(error));
         exit(HENGE_EXIT_USAGE);
     }
+}
+
+bool henge_sibling_path(const char *name, char path_out[PATH_MAX]) {
+    ssize_t bytes = readlink("/proc/self/exe", path_out, PATH_MAX - 1);
+    if (bytes <= 0) {
+        return false;
+    }
+    path_out[bytes] = '\0';
+    char *slash = strrchr(path_out, '/');
+    if (slash == NULL || (size_t)(slash + 1 - path_out) + strlen(name) >= PATH_MAX) {
+        return false;
+    }
+    memcpy(slash + 1, name, strlen(name) + 1);
+    return true;
 }

@@ -6,6 +6,7 @@
 
 #include <argp.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdbool.h>
 
 enum { HENGE_EXIT_OK = 0, HENGE_EXIT_FAILURE = 1, HENGE_EXIT_USAGE = 2 };
@@ -65,5 +66,9 @@ int henge_verb_activate(struct henge_common *common, int argc, char **argv);
 int henge_verb_keygen(struct henge_common *common, int argc, char **argv);
 int henge_verb_cluster(struct henge_common *common, int argc, char **argv);
 int henge_verb_sim(struct henge_common *common, int argc, char **argv);
+int henge_verb_bench(struct henge_common *common, int argc, char **argv);
+
+/* Where a program beside this one would be; false when that cannot be told. */
+bool henge_sibling_path(const char *name, char path_out[PATH_MAX]);
 
 #endif

@@ -1,7 +1,8 @@
 /* core/base/hash.c - see hash.h. */
 #include "core/base/hash.h"
 #include <string.h>
-/* All of it in here: a call through the shared library's table costs as much as hashing 16 bytes. */
+/* All of it in here: a call through the shared library's table costs as much as hashing 16 bytes.
+ */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 

@@ -5,7 +5,7 @@
 build=$1
 prefix=$scratch/prefix
 said=$(cmake --install "$build" --prefix "$prefix" 2>&1) || { fail "cmake --install"; finish; }
-for file in bin/henged bin/henge bin/henge-sim include/henge/henge.h; do
+for file in bin/henged bin/henge bin/henge-sim bin/henge-bench-lookup bin/henge-bench-swap include/henge/henge.h; do
     [ -e "$prefix/$file" ] || fail "$file is not installed"
 done
 libdir=$(dirname "$(find "$prefix" -name libhenge.so)")
@@ -55,6 +55,7 @@ done
 # The installed programs stand on their own.
 expect 0 "Usage" "$prefix/bin/henged" --help
 expect 0 "Usage" "$prefix/bin/henge" --help
+expect 0 "ns" "$prefix/bin/henge" bench lookup --rounds 1 --lookups 1000
 expect 0 "trace hash" "$prefix/bin/henge" sim --scenario crash --nodes 10
 
 for header in "$prefix"/include/henge/*.h; do

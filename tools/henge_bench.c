@@ -1,0 +1,75 @@
+/* henge_bench.c - `henge bench NAME`: the measuring programs of bench/, which look into the library
+ * and are programs of their own, as the simulator is. */
+#include "tools/henge_command.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name;
+    const char *question;
+} benches[] = {
+    {"lookup", "what it costs to ask the ring for the owner of a key"},
+    {"ring_change", "what it costs to bring a ring up to date"},
+    {"balance", "how even a ring is, and what changes move"},
+    {"swap", "what readers notice while the ring under them is swapped"},
+};
+enum { BENCHES = sizeof(benches) / sizeof(benches[0]) };
+
+static void print_help(FILE *out) {
+    fputs("Usage: henge bench NAME [OPTIONS]\n"
+          "Measures this machine: a table with goals and how to read it, or --json.\n"
+          "`henge bench NAME --help` tells the options.\n\n",
+          out);
+    for (size_t i = 0; i < BENCHES; i++) {
+        fprintf(out, "  %-12s %s\n", benches[i].name, benches[i].question);
+    }
+}
+
+static bool is_bench(const char *name) {
+    for (size_t i = 0; i < BENCHES; i++) {
+        if (strcmp(benches[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Beside this program where it is installed, in bench/ where it was built, or in PATH. */
+static int run(const char *name, char **argv) {
+    char program[64];
+    char path[PATH_MAX];
+    snprintf(program, sizeof(program), "henge-bench-%s", name);
+    if (henge_sibling_path(program, path)) {
+        execv(path, argv);
+    }
+    snprintf(program, sizeof(program), "../bench/bench_%s", name);
+    if (henge_sibling_path(program, path)) {
+        execv(path, argv);
+    }
+    snprintf(program, sizeof(program), "henge-bench-%s", name);
+    execvp(program, argv);
+    return henge_fail("%s is neither beside this program nor in PATH: %s", program,
+                      strerror(errno));
+}
+
+int henge_verb_bench(struct henge_common *common, int argc, char **argv) {
+    (void)common;
+    if (argc < 2) {
+        (void)henge_fail("bench: which of lookup, ring_change, balance, swap?");
+        return HENGE_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    if (!is_bench(argv[1])) {
+        (void)henge_fail("bench: unknown: %s (lookup, ring_change, balance, swap)", argv[1]);
+        return HENGE_EXIT_USAGE;
+    }
+    return run(argv[1], argv + 1);
+}
