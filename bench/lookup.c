@@ -41,6 +41,7 @@ static const char *const guide =
 struct options {
     size_t rounds;
     size_t lookups;
+    size_t members; /* 0: all sizes */
     bool json;
 };
 
@@ -138,7 +139,7 @@ static size_t run_size(struct memory *memory, struct epoch_reader *section, size
 }
 
 static void print_help(void) {
-    puts("usage: bench_lookup [--json] [--rounds N] [--lookups N]\n"
+    puts("usage: bench_lookup [--json] [--rounds N] [--lookups N] [--members N]\n"
          "\n"
          "Nanoseconds per ring lookup at 10, 100, 1000 and 10 000 members x 100 virtual nodes,\n"
          "beside one load, a binary search and ketama in the same run.\n"
@@ -146,6 +147,7 @@ static void print_help(void) {
          "  --json       one JSON object instead of the table and its guide\n"
          "  --rounds N   measured in turn N times, 1..1000 (15)\n"
          "  --lookups N  lookups per figure and round, 1..100000000 (200000)\n"
+         "  --members N  only of this size: 10, 100, 1000 or 10000\n"
          "  --help       this text");
 }
 
@@ -160,13 +162,22 @@ static bool parse_count(const char *text, unsigned long max, size_t *count_out) 
     return true;
 }
 
+static bool is_size(size_t members) {
+    for (size_t size = 0; size < WAYS_SIZES_COUNT; size++) {
+        if (sizes[size] == members) {
+            return true;
+        }
+    }
+    fprintf(stderr, "bench_lookup: %zu is none of 10, 100, 1000, 10000\n", members);
+    return false;
+}
+
 /* -1 = go on; otherwise the exit code. */
 static int parse_options(int argc, char **argv, struct options *options) {
-    static const struct option words[] = {{"json", no_argument, NULL, 'j'},
-                                          {"rounds", required_argument, NULL, 'r'},
-                                          {"lookups", required_argument, NULL, 'l'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+    static const struct option words[] = {
+        {"json", no_argument, NULL, 'j'},          {"rounds", required_argument, NULL, 'r'},
+        {"lookups", required_argument, NULL, 'l'}, {"members", required_argument, NULL, 'm'},
+        {"help", no_argument, NULL, 'h'},          {0}};
     int word = 0;
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     while ((word = getopt_long(argc, argv, "", words, NULL)) != -1) {
@@ -180,6 +191,9 @@ static int parse_options(int argc, char **argv, struct options *options) {
             break;
         case 'l':
             is_good = parse_count(optarg, 100000000, &options->lookups);
+            break;
+        case 'm':
+            is_good = parse_count(optarg, 10000, &options->members) && is_size(options->members);
             break;
         case 'h':
             print_help();
@@ -222,6 +236,9 @@ int main(int argc, char **argv) {
     static struct report_row rows[WAYS_SIZES_COUNT * WAYS_MAX];
     size_t count = 0;
     for (size_t size = 0; size < WAYS_SIZES_COUNT; size++) {
+        if (options.members != 0 && options.members != sizes[size]) {
+            continue;
+        }
         const size_t filled = run_size(&memory, section, size, hashes, &options, rows + count);
         if (filled == 0) {
             fprintf(stderr, "bench_lookup: cannot prepare %zu members\n", sizes[size]);
