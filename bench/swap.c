@@ -413,8 +413,8 @@ static int parse_options(int argc, char **argv, size_t *rounds, bool *json) {
 
 int main(int argc, char **argv) {
     static const size_t sizes[] = {100, 1000};
-    enum { SIZES_COUNT = sizeof(sizes) / sizeof(sizes[0]) };
-    static struct report_row rows[SIZES_COUNT * ROWS_PER_SIZE];
+    enum { SIZES_COUNT = sizeof(sizes) / sizeof(sizes[0]), ROWS = SIZES_COUNT * ROWS_PER_SIZE };
+    static struct report_row rows[ROWS];
     size_t rounds = 10;
     bool json = false;
     const int code = parse_options(argc, argv, &rounds, &json);
@@ -428,6 +428,6 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < SIZES_COUNT; i++) {
         run_size(sizes[i], rounds, rows + i * ROWS_PER_SIZE);
     }
-    report_print("swap", "members", rows, SIZES_COUNT * ROWS_PER_SIZE, json);
+    report_print("swap", "members", rows, ROWS, json);
     return 0;
 }

@@ -64,6 +64,37 @@ static bool check_plain(const char *key, const char *text, struct report *report
     return true;
 }
 
+/* Does `roles` name one of these bytes in front of `end`? */
+static bool is_named_before(const char *roles, const char *end, const char *role, size_t bytes) {
+    for (const char *at = roles; at < end; at += strcspn(at, ",") + 1) {
+        if (strcspn(at, ",") == bytes && memcmp(at, role, bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_roles(const char *key, const char *text, struct report *report) {
+    size_t count = 0;
+    for (const char *at = text; *text != '\0'; at++) {
+        const size_t bytes = strcspn(at, ",");
+        if (bytes == 0 || bytes >= HENGE_LABEL_BYTES || ++count > HENGE_RING_ROLES_MAX) {
+            report_add(report, "%s: \"%s\" is not up to %d roles of 1..%d bytes, comma separated",
+                       key, quote(text).text, HENGE_RING_ROLES_MAX, HENGE_LABEL_BYTES - 1);
+            return false;
+        }
+        if (is_named_before(text, at, at, bytes)) {
+            report_add(report, "%s: \"%s\" names a role twice", key, quote(text).text);
+            return false;
+        }
+        at += bytes;
+        if (*at == '\0') {
+            break;
+        }
+    }
+    return check_plain(key, text, report);
+}
+
 static bool check_bind(const char *text, struct report *report) {
     struct henge_address address;
     if (henge_address_parse(text, &address) != HENGE_OK) {
@@ -109,6 +140,8 @@ bool config_check_text(const struct config_row *row, const char *text, struct re
         return check_advertise(text, report);
     case CONFIG_AFFINITY:
         return check_affinity(text, report);
+    case CONFIG_ROLES:
+        return check_roles(row->shown.key, text, report);
     case CONFIG_METADATA:
         return config_check_metadata(text, report);
     default:

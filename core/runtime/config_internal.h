@@ -46,6 +46,7 @@ enum config_kind {
     CONFIG_PRESET,       /* a choice that lays its defaults over the protocol's settings */
     CONFIG_NAME,
     CONFIG_LABEL,
+    CONFIG_ROLES, /* labels, comma separated */
     CONFIG_PATH,
     CONFIG_BIND,
     CONFIG_ADVERTISE,

@@ -119,6 +119,8 @@ static const struct config_row rows[] = {
     NUMBER(
         "ring.rejoin_hold_ms", ring_rejoin_hold_ms, 0, 600000,
         "How long one that was declared DEAD but lives stays out of the ring; doubles each time."),
+    TEXT("ring.roles", ring_roles, CONFIG_ROLES, "up to 4 roles, comma separated",
+         "For each of these roles a ring of its members alone, beside the ring of all."),
     NUMBER(
         "ring.token_choices", ring_token_choices, 1, 16,
         "Places a new member may choose from for each virtual node: more spread keys more evenly."),

@@ -110,13 +110,40 @@ const struct henge_ring *henge_view_ring(const struct henge_view *view,
     return which == HENGE_RING_NEXT ? view->ring_next->ring : view->ring->ring;
 }
 
-enum henge_status henge_view_route(const struct henge_view *view, uint64_t hash, size_t count,
-                                   struct henge_route *route_out) {
-    const enum henge_status status = henge_ring_owners(view->ring->ring, hash, count, route_out);
-    if (status == HENGE_OK && view->ring_next != view->ring) {
-        ring_route_pending(view->ring_next->ring, count, route_out);
+static enum henge_status route(const struct henge_ring *current, const struct henge_ring *next,
+                               uint64_t hash, size_t count, struct henge_route *route_out) {
+    const enum henge_status status = henge_ring_owners(current, hash, count, route_out);
+    if (status == HENGE_OK && next != current) {
+        ring_route_pending(next, count, route_out);
     }
     return status;
+}
+
+enum henge_status henge_view_route(const struct henge_view *view, uint64_t hash, size_t count,
+                                   struct henge_route *route_out) {
+    return route(view->ring->ring, view->ring_next->ring, hash, count, route_out);
+}
+
+const struct henge_ring *henge_view_ring_of_role(const struct henge_view *view, const char *role,
+                                                 enum henge_ring_which which) {
+    for (size_t i = 0; i < HENGE_RING_ROLES_MAX && view->role_rings[i].current; i++) {
+        const struct role_rings *rings = &view->role_rings[i];
+        if (strcmp(rings->role, role) == 0) {
+            return which == HENGE_RING_NEXT ? rings->next->ring : rings->current->ring;
+        }
+    }
+    return NULL;
+}
+
+enum henge_status henge_view_route_of_role(const struct henge_view *view, const char *role,
+                                           uint64_t hash, size_t count,
+                                           struct henge_route *route_out) {
+    const struct henge_ring *current = henge_view_ring_of_role(view, role, HENGE_RING_CURRENT);
+    if (!current) {
+        return HENGE_NOT_FOUND;
+    }
+    return route(current, henge_view_ring_of_role(view, role, HENGE_RING_NEXT), hash, count,
+                 route_out);
 }
 
 /* Views are handed out as const: what they show never changes, and pins are not shown. */

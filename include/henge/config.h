@@ -17,6 +17,8 @@ extern "C" {
 enum {
     HENGE_NAME_BYTES = 64,  /* a member's name: 1..63 of A-Z a-z 0-9 . _ - and a NUL */
     HENGE_LABEL_BYTES = 64, /* role, region, zone, cluster label: 0..63 and a NUL */
+    HENGE_RING_ROLES_MAX = 4,
+    HENGE_RING_ROLES_BYTES = HENGE_RING_ROLES_MAX * HENGE_LABEL_BYTES,
     HENGE_PATH_BYTES = 256,
     HENGE_ENDPOINT_BYTES = 280, /* "host-name:port" and its NUL */
     HENGE_SEEDS_MAX = 16,
@@ -104,9 +106,10 @@ struct henge_config {
     uint32_t dead_shown_s;          /* dead_shown_s: DEAD and LEFT stay listed (120) */
     uint32_t ring_removal_delay_ms; /* ring.removal_delay_ms: after DEAD (0) */
     uint32_t ring_rejoin_hold_ms;   /* ring.rejoin_hold_ms: after DEAD in one life (5000) */
-    uint32_t ring_token_choices;    /* ring.token_choices: 1..16, 1 = first places (1) */
-    uint32_t publish_window_ms;     /* publish.window_ms: gather changes (250) */
-    uint32_t publish_window_max_ms; /* publish.window_max_ms: at most (2000) */
+    char ring_roles[HENGE_RING_ROLES_BYTES]; /* ring.roles: comma separated, at most 4 */
+    uint32_t ring_token_choices;             /* ring.token_choices: 1..16, 1 = first places (1) */
+    uint32_t publish_window_ms;              /* publish.window_ms: gather changes (250) */
+    uint32_t publish_window_max_ms;          /* publish.window_max_ms: at most (2000) */
 };
 
 /* Fills `config` with the defaults of a preset. Any thread. [non-blocking] */

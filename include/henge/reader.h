@@ -59,6 +59,16 @@ HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_view_route(const struct he
                                                                  uint64_t hash, size_t count,
                                                                  struct henge_route *route_out);
 
+/* The same of the members of one role alone, for each role that `ring.roles` names: several rings
+ * over one membership. Each counts its own versions; topology-changed events tell of the ring of
+ * all members only. NULL, and HENGE_NOT_FOUND, for a role that is not named there. [wait-free] */
+HENGE_PUBLIC const struct henge_ring *henge_view_ring_of_role(const struct henge_view *view,
+                                                              const char *role,
+                                                              enum henge_ring_which which);
+HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
+henge_view_route_of_role(const struct henge_view *view, const char *role, uint64_t hash,
+                         size_t count, struct henge_route *route_out);
+
 /* Rises by one with each publication on this node. [wait-free] */
 HENGE_PUBLIC uint64_t henge_view_number(const struct henge_view *view);
 

@@ -43,6 +43,8 @@ struct gossip_node_settings {
     /* Nobody reads, until gossip_node_read: numbers and fingerprints are kept as if views and rings
      * had been built. */
     bool is_unread;
+    char ring_roles[HENGE_RING_ROLES_MAX][HENGE_LABEL_BYTES]; /* each has a ring of its own */
+    size_t ring_roles_count;
 };
 
 /* Written by the gossip thread once per step that did something. */
@@ -71,6 +73,7 @@ struct gossip_node {
     struct view_owner view_owner;
     struct shared_ring *ring;      /* the present one */
     struct shared_ring *ring_next; /* the same object while nobody joins or drains */
+    struct role_rings role_rings[HENGE_RING_ROLES_MAX];
     struct publication publication;
     bool has_unshown;               /* members in the overlay that the view does not show yet */
     uint64_t publish_not_before_ns; /* after a publication that could not be */

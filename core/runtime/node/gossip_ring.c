@@ -105,9 +105,10 @@ static bool ring_make(struct gossip_node *node, size_t count, uint64_t version,
     const struct ring_parameters parameters = gossip_node_ring_parameters(node, version);
     struct henge_ring *made = spare_take(node, count, &parameters);
     enum henge_status status = HENGE_OK;
-    if (!made && node->ring) {
-        status = ring_copy_changed(node->memory, node->ring->ring, &parameters, node->ring_members,
-                                   count, &made);
+    const struct shared_ring *like = *ring ? *ring : node->ring;
+    if (!made && like) {
+        status = ring_copy_changed(node->memory, like->ring, &parameters, node->ring_members, count,
+                                   &made);
     } else if (!made) {
         status = ring_build(node->memory, &parameters, node->ring_members, count, &made);
     }
@@ -165,13 +166,59 @@ static bool next_renew(struct gossip_node *node, uint64_t now_ns) {
            ring_make(node, count, node->ring_version, &node->ring_next);
 }
 
+/* Those of the role, into the scratch array. */
+static size_t role_gather(struct gossip_node *node, enum henge_ring_which which, const char *role,
+                          uint64_t now_ns) {
+    const size_t count = gossip_node_ring_gather(node, which, now_ns, node->ring_members);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(node->ring_members[i].role, role) == 0) {
+            node->ring_members[kept++] = node->ring_members[i];
+        }
+    }
+    return kept;
+}
+
+/* As the rings of all members, but for the event and the counters of the node. */
+static bool role_renew(struct gossip_node *node, struct role_rings *rings, uint64_t now_ns) {
+    size_t count = role_gather(node, HENGE_RING_CURRENT, rings->role, now_ns);
+    if (count == 0) {
+        count = role_gather(node, HENGE_RING_NEXT, rings->role, now_ns);
+    }
+    if (!has_fingerprint(rings->current, fingerprint_of(node, count))) {
+        if (!ring_make(node, count, rings->version + 1, &rings->current)) {
+            return false;
+        }
+        rings->version++;
+    }
+    count = role_gather(node, HENGE_RING_NEXT, rings->role, now_ns);
+    const uint64_t fingerprint = fingerprint_of(node, count);
+    if (has_fingerprint(rings->current, fingerprint)) {
+        shared_ring_release(&node->view_owner, rings->next);
+        rings->next = rings->current;
+        rings->next->references++;
+        return true;
+    }
+    return has_fingerprint(rings->next, fingerprint) ||
+           ring_make(node, count, rings->version, &rings->next);
+}
+
 bool gossip_node_ring_renew(struct gossip_node *node, uint64_t now_ns) {
-    return current_renew(node, now_ns) && next_renew(node, now_ns);
+    bool is_done = current_renew(node, now_ns) && next_renew(node, now_ns);
+    for (size_t i = 0; is_done && i < node->settings.ring_roles_count; i++) {
+        node->role_rings[i].role = node->settings.ring_roles[i];
+        is_done = role_renew(node, &node->role_rings[i], now_ns);
+    }
+    return is_done;
 }
 
 void gossip_node_rings_release(struct gossip_node *node) {
     shared_ring_release(&node->view_owner, node->ring);
     shared_ring_release(&node->view_owner, node->ring_next);
+    for (size_t i = 0; i < node->settings.ring_roles_count; i++) {
+        shared_ring_release(&node->view_owner, node->role_rings[i].current);
+        shared_ring_release(&node->view_owner, node->role_rings[i].next);
+    }
     ring_destroy(node->memory, node->view_owner.spare);
 }
 

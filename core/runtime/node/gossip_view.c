@@ -107,8 +107,9 @@ static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ri
     if (with_ring && !gossip_node_ring_renew(node, now_ns)) {
         return false;
     }
-    struct henge_view *view = view_build(&node->view_owner, node->membership, node->overlay,
-                                         node->ring, node->ring_next, node->view_number + 1);
+    struct henge_view *view =
+        view_build(&node->view_owner, node->membership, node->overlay, node->ring, node->ring_next,
+                   node->role_rings, node->view_number + 1);
     if (!view) {
         return false;
     }

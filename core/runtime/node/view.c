@@ -32,7 +32,8 @@ static int compare_names(const void *left, const void *right) {
 
 struct henge_view *view_build(struct view_owner *owner, const struct membership *membership,
                               const struct overlay *overlay, struct shared_ring *ring,
-                              struct shared_ring *ring_next, uint64_t number) {
+                              struct shared_ring *ring_next, const struct role_rings *role_rings,
+                              uint64_t number) {
     uint32_t slots = membership_slots(membership);
     size_t members_bytes = (size_t)slots * sizeof(struct view_member);
     size_t bytes = sizeof(struct henge_view) + members_bytes + (size_t)slots * sizeof(uint16_t);
@@ -51,6 +52,11 @@ struct henge_view *view_build(struct view_owner *owner, const struct membership 
     view->index_by_slot = (uint16_t *)(void *)((uint8_t *)view->members + members_bytes);
     ring->references++;
     ring_next->references++;
+    for (size_t i = 0; i < HENGE_RING_ROLES_MAX && role_rings[i].current; i++) {
+        view->role_rings[i] = role_rings[i];
+        role_rings[i].current->references++;
+        role_rings[i].next->references++;
+    }
     for (uint32_t slot = 0; slot < slots; slot++) {
         const struct member *member = membership_member(membership, slot);
         if (member->record) {
@@ -77,5 +83,9 @@ void view_release(struct henge_view *view) {
     }
     shared_ring_release(owner, view->ring);
     shared_ring_release(owner, view->ring_next);
+    for (size_t i = 0; i < HENGE_RING_ROLES_MAX; i++) {
+        shared_ring_release(owner, view->role_rings[i].current);
+        shared_ring_release(owner, view->role_rings[i].next);
+    }
     memory_release(owner->memory, view, view->allocated_bytes, HENGE_MEMORY_MEMBER);
 }

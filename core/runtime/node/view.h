@@ -17,6 +17,14 @@ struct shared_ring {
     uint32_t references;
 };
 
+/* The rings of the members of one role. Both are NULL where there is no such role. */
+struct role_rings {
+    const char *role; /* the node's settings' */
+    struct shared_ring *current;
+    struct shared_ring *next;
+    uint64_t version; /* counts the current ones; of the node only */
+};
+
 /* What was believed when the view was built: it stands when the overlay speaks of a later life. */
 struct view_member {
     struct record *record; /* one reference */
@@ -35,6 +43,7 @@ struct henge_view {
     const struct overlay *overlay;
     struct shared_ring *ring;
     struct shared_ring *ring_next;
+    struct role_rings role_rings[HENGE_RING_ROLES_MAX];
     struct view_owner *owner;
     size_t allocated_bytes;
     uint32_t self_slot;
@@ -56,7 +65,8 @@ struct view_owner {
 /* All members of the membership with these rings (one reference more). NULL: no memory. */
 struct henge_view *view_build(struct view_owner *owner, const struct membership *membership,
                               const struct overlay *overlay, struct shared_ring *ring,
-                              struct shared_ring *ring_next, uint64_t number);
+                              struct shared_ring *ring_next, const struct role_rings *role_rings,
+                              uint64_t number);
 /* Gives back records, ring and memory. */
 void view_release(struct henge_view *view);
 

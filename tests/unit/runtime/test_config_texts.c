@@ -125,6 +125,24 @@ Test(config, affinity_is_a_word_or_a_list_of_cpus) {
     }
 }
 
+Test(config, roles_of_rings_are_up_to_four_distinct_labels) {
+    char full[64];
+    config_repeat(full, 'r', 63);
+    full[63] = '\0';
+    const char *const good[] = {"", "store", "store,cache", "a,b,c,d", full};
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        config_expect_good("ring.roles", good[i], good[i]);
+    }
+    char long_one[80];
+    config_repeat(long_one, 'r', 64);
+    long_one[64] = '\0';
+    const char *const bad[] = {",",         "store,", ",store", "a,,b",
+                               "a,b,c,d,e", "a,b,a",  "a,b\n",  long_one};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        config_expect_bad("ring.roles", bad[i]);
+    }
+}
+
 Test(config, metadata_pairs_add_and_replace) {
     struct fixture fixture = config_fresh();
     cr_assert_eq(config_try(&fixture, "meta", "rack=7"), HENGE_OK);

@@ -1,6 +1,7 @@
 /* The next ring of a live cluster: a member that joins and one that drains, seen by a third. */
 #include "tests/support/nodes.h"
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 struct seen {
@@ -65,6 +66,53 @@ static size_t count_pending(struct henge_reader *reader, const char *name) {
     }
     henge_reader_end(reader);
     return found;
+}
+
+/* c joins the store; both keep to their roles. */
+Test(next_ring, of_a_role_has_its_members_alone, .timeout = 120) {
+    struct henge_config config = nodes_config("a", 3);
+    char reason[HENGE_REASON_BYTES];
+    cr_assert_eq(henge_config_set(&config, "ring.roles", "store,cache", reason, sizeof(reason)),
+                 HENGE_OK, "%s", reason);
+    snprintf(config.role, sizeof(config.role), "store");
+    struct henge_runtime *runtime = nodes_runtime(&config);
+    struct henge_node *a = nodes_start(runtime, &config, "a", NULL);
+    snprintf(config.role, sizeof(config.role), "cache");
+    (void)nodes_start(runtime, &config, "b", a);
+    snprintf(config.role, sizeof(config.role), "store");
+    struct henge_node *c = nodes_start(runtime, &config, "c", a);
+    struct henge_reader *reader;
+    const struct henge_view *view;
+    cr_assert_eq(henge_reader_create(a, "test", &reader), HENGE_OK);
+    wait_for(reader, 3, true);
+    cr_assert_eq(henge_node_set_ring_state(c, HENGE_RING_JOINING), HENGE_OK);
+    wait_for(reader, 2, false);
+
+    henge_reader_begin(reader, &view);
+    const struct henge_ring *store = henge_view_ring_of_role(view, "store", HENGE_RING_CURRENT);
+    const struct henge_ring *next = henge_view_ring_of_role(view, "store", HENGE_RING_NEXT);
+    const struct henge_ring *cache = henge_view_ring_of_role(view, "cache", HENGE_RING_CURRENT);
+    cr_assert_eq(henge_ring_members_count(store), 1);
+    cr_assert_eq(henge_ring_members_count(next), 2);
+    cr_assert_eq(henge_ring_members_count(cache), 1);
+    cr_assert_eq(cache, henge_view_ring_of_role(view, "cache", HENGE_RING_NEXT));
+    cr_assert_null(henge_view_ring_of_role(view, "other", HENGE_RING_CURRENT));
+    struct henge_route route;
+    uint32_t pending = 0;
+    for (uint64_t hash = 0; hash < 1000; hash++) {
+        const uint64_t spread = hash << 54;
+        cr_assert_eq(henge_view_route_of_role(view, "store", spread, 1, &route), HENGE_OK);
+        cr_assert_eq(route.owners[0].slot, slot_of(view, "a"));
+        pending += route.pending_count;
+        cr_assert_eq(henge_view_route_of_role(view, "cache", spread, 1, &route), HENGE_OK);
+        cr_assert_eq(route.owners[0].slot, slot_of(view, "b"));
+        cr_assert_eq(route.pending_count, 0);
+    }
+    cr_assert(pending > 200 && pending < 800, "%u of 1000 are to be c's", pending);
+    cr_assert_eq(henge_view_route_of_role(view, "other", 1, 1, &route), HENGE_NOT_FOUND);
+    henge_reader_end(reader);
+    henge_reader_destroy(reader);
+    henge_runtime_destroy(runtime);
 }
 
 Test(next_ring, shows_who_joins_and_who_drains_before_keys_move, .timeout = 120) {
