@@ -36,6 +36,10 @@ double henge_ring_ownership(const struct henge_ring *ring, uint32_t slot) {
     return (double)owned / (double)circle;
 }
 
+size_t henge_ring_range_of(const struct henge_ring *ring, uint64_t hash) {
+    return ring->points_count == 0 ? SIZE_MAX : ring_point_index(ring, hash);
+}
+
 enum henge_status henge_ring_range_at(const struct henge_ring *ring, size_t index,
                                       struct henge_ring_range *range_out) {
     if (index >= ring->points_count) {

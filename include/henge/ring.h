@@ -126,6 +126,10 @@ struct henge_ring_range {
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status
 henge_ring_range_at(const struct henge_ring *ring, size_t index,
                     struct henge_ring_range *range_out);
+/* The index of the range that a hash lies in: what a store names its files or its locks by. Not in
+ * a route, for it costs a search among the points that a route does without. SIZE_MAX when nobody
+ * owns anything. [wait-free] */
+HENGE_PUBLIC size_t henge_ring_range_of(const struct henge_ring *ring, uint64_t hash);
 
 /* --- Rings as data: docs/ring.md --- */
 

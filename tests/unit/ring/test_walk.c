@@ -179,6 +179,33 @@ Test(pick, bounds_the_load_of_each) {
     world_free(world);
 }
 
+/* The range of a hash is the one that holds it. */
+Test(range_of, finds_the_range_that_holds_the_hash) {
+    struct memory memory;
+    memory_init(&memory, NULL);
+    struct random random = random_of_seed(35);
+    for (int round = 0; round < 100; round++) {
+        struct world *world = some_world(&random);
+        struct henge_ring *ring = world_ring(world, &memory);
+        for (int i = 0; i < 100; i++) {
+            const uint64_t hash = world_hash(world, &random);
+            const size_t number = henge_ring_range_of(ring, hash);
+            struct henge_ring_range range;
+            if (henge_ring_points_count(ring) == 0) {
+                cr_assert_eq(number, SIZE_MAX);
+                continue;
+            }
+            cr_assert_eq(henge_ring_range_at(ring, number, &range), HENGE_OK);
+            cr_assert_eq(range.slot, henge_ring_owner_hash(ring, hash));
+            /* Clockwise from `after` the hash comes no later than `until`. */
+            cr_assert(range.after == range.until ||
+                      hash - range.after - 1 <= range.until - range.after - 1);
+        }
+        ring_destroy(&memory, ring);
+        world_free(world);
+    }
+}
+
 Test(fence, passes_the_same_ring_and_names_the_owner_to_others) {
     struct memory memory;
     memory_init(&memory, NULL);
