@@ -8,6 +8,7 @@
 #ifndef MEMBERSHIP_ACCUSER_BUDGET_H
 #define MEMBERSHIP_ACCUSER_BUDGET_H
 
+#include "core/base/memory.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,8 +28,12 @@ struct accuser_budget {
 };
 
 struct accuser_budgets {
-    struct accuser_budget entries[ACCUSERS_WATCHED_MAX];
+    struct memory *memory;
+    struct accuser_budget *entries;
+    uint32_t count; /* up to ACCUSERS_WATCHED_MAX */
 };
+
+void accuser_budgets_deinit(struct accuser_budgets *budgets);
 
 bool accuser_budget_spend(struct accuser_budget *budget, bool is_first, enum accuser_burst burst,
                           uint64_t period_ns, uint64_t now_ns);

@@ -5,8 +5,24 @@
 #include <math.h>
 #include <string.h>
 
-void contact_init(struct contact *contact) {
-    *contact = (struct contact){.due_ns = TIME_NEVER};
+void contact_init(struct contact *contact, struct memory *memory) {
+    *contact = (struct contact){.memory = memory, .due_ns = TIME_NEVER};
+}
+
+void contact_deinit(struct contact *contact) {
+    memory_release(contact->memory, contact->former,
+                   contact->former_capacity * sizeof *contact->former, HENGE_MEMORY_MEMBER);
+}
+
+static bool has_room(struct contact *contact) {
+    if (contact->former_count < contact->former_capacity)
+        return true;
+    struct henge_address *former =
+        memory_grow(contact->memory, contact->former, &contact->former_capacity,
+                    FORMER_ADDRESSES_MAX, sizeof *former, HENGE_MEMORY_MEMBER);
+    if (former != NULL)
+        contact->former = former;
+    return former != NULL;
 }
 
 void contact_former_add(struct membership *membership, const struct henge_address *address) {
@@ -17,10 +33,10 @@ void contact_former_add(struct membership *membership, const struct henge_addres
         if (memcmp(&contact->former[i], address, sizeof *address) == 0)
             return;
     /* Full: any of them gives way, for the latest need not be the most useful. */
-    uint32_t place = contact->former_count < FORMER_ADDRESSES_MAX
-                         ? contact->former_count++
-                         : (uint32_t)random_below(&membership->random, FORMER_ADDRESSES_MAX);
-    contact->former[place] = *address;
+    if (has_room(contact))
+        contact->former[contact->former_count++] = *address;
+    else if (contact->former_count > 0)
+        contact->former[random_below(&membership->random, contact->former_count)] = *address;
 }
 
 void contact_remember(struct membership *membership, const struct henge_address *addresses,

@@ -7,6 +7,7 @@
 #ifndef MEMBERSHIP_CONTACT_H
 #define MEMBERSHIP_CONTACT_H
 
+#include "core/base/memory.h"
 #include "henge/address.h"
 #include "membership/limits.h"
 #include "membership/outbox.h"
@@ -15,13 +16,15 @@
 struct membership;
 
 struct contact {
-    struct henge_address former[FORMER_ADDRESSES_MAX];
-    uint32_t former_count;
-    uint64_t due_ns;     /* TIME_NEVER: nobody to be contacted */
-    uint32_t size_drawn; /* cluster size for which due_ns was drawn */
+    struct memory *memory;
+    struct henge_address *former;
+    uint32_t former_count, former_capacity; /* up to FORMER_ADDRESSES_MAX */
+    uint64_t due_ns;                        /* TIME_NEVER: nobody to be contacted */
+    uint32_t size_drawn;                    /* cluster size for which due_ns was drawn */
 };
 
-void contact_init(struct contact *contact);
+void contact_init(struct contact *contact, struct memory *memory);
+void contact_deinit(struct contact *contact);
 /* Family 0 is ignored. */
 void contact_former_add(struct membership *membership, const struct henge_address *address);
 /* The peers of an earlier life; an own address among them is left out. */

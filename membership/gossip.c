@@ -23,6 +23,9 @@ void gossip_init(struct membership *membership) {
 }
 
 void gossip_deinit(struct gossip *gossip) {
+    memory_release(gossip->memory, gossip->tombstone_news,
+                   gossip->tombstone_capacity * sizeof *gossip->tombstone_news,
+                   HENGE_MEMORY_MEMBER);
     memory_release(gossip->memory, gossip->entries, gossip->capacity * sizeof *gossip->entries,
                    HENGE_MEMORY_MEMBER);
 }
@@ -79,6 +82,18 @@ static bool reserve(struct gossip *gossip, uint32_t id) {
     return true;
 }
 
+void gossip_entries_spare(struct gossip *gossip) {
+    ASSERT(gossip->queued == 0);
+    if (gossip->capacity <= GOSSIP_ENTRIES_KEPT)
+        return;
+    memory_release(gossip->memory, gossip->entries, gossip->capacity * sizeof *gossip->entries,
+                   HENGE_MEMORY_MEMBER);
+    gossip->entries = NULL;
+    gossip->capacity = 0;
+    gossip->reached = TOMBSTONE_NEWS_MAX;
+    gossip->free_first = GOSSIP_NONE;
+}
+
 /* The entry about this slot, a fresh one if need be; GOSSIP_NONE when there is no room. */
 static uint32_t entry_for(struct membership *membership, uint32_t slot) {
     struct gossip *gossip = &membership->gossip;
@@ -124,14 +139,27 @@ static void enqueue_slot(struct membership *membership, uint32_t slot, struct go
         enqueue(membership, id, wanted);
 }
 
+static bool reserve_tombstone(struct gossip *gossip, uint32_t id) {
+    if (id >= gossip->tombstone_capacity) {
+        struct update *news =
+            memory_grow(gossip->memory, gossip->tombstone_news, &gossip->tombstone_capacity,
+                        TOMBSTONE_NEWS_MAX, sizeof *news, HENGE_MEMORY_MEMBER);
+        if (news == NULL)
+            return false;
+        gossip->tombstone_news = news;
+    }
+    return reserve(gossip, id);
+}
+
 void gossip_tombstone(struct membership *membership, const struct update *update) {
     struct gossip *gossip = &membership->gossip;
     uint32_t id = gossip->tombstone_next;
+    if (!reserve_tombstone(gossip, id))
+        return;
     gossip->tombstone_next = (id + 1) % TOMBSTONE_NEWS_MAX;
     gossip->tombstone_news[id] = *update;
     gossip->tombstone_news[id].encoded = NULL;
-    if (reserve(gossip, id))
-        enqueue(membership, id, (struct gossip_entry){.class = GOSSIP_STATUS});
+    enqueue(membership, id, (struct gossip_entry){.class = GOSSIP_STATUS});
 }
 
 /* How urgent, and in how many waves: see gossip.h. */

@@ -2,8 +2,8 @@
  *
  * One entry per subject, the newest news replaces. Order: class, then fewest transmissions, then
  * newest; kept as lists by (class, transmissions), linked by entry id through one array. That holds
- * the queued ones only, and grows by an eighth as more are queued; a slot of the table knows its
- * own. Only what was put into a packet that was sent counts as a transmission.
+ * the queued ones only, and grows by an eighth as more are queued, until all is said; a slot of the
+ * table knows its own. Only what was put into a packet that was sent counts as a transmission.
  *
  * An entry's life: after the window a wave of `fanout` copies to members at random; REPEAT_WINDOWS
  * later a second wave, to this node's successors in the circle of name hashes; then a wave per tick
@@ -48,7 +48,7 @@ struct gossip_entry {
     uint8_t heard : 2;     /* from others, while it waits here */
 };
 
-enum { GOSSIP_NONE = TABLE_NONE };
+enum { GOSSIP_NONE = TABLE_NONE, GOSSIP_ENTRIES_KEPT = 48 };
 _Static_assert(sizeof(struct gossip_entry) == 10, "one per member and node while all join");
 
 struct gossip {
@@ -58,7 +58,8 @@ struct gossip {
     uint16_t free_first;
     uint16_t first[GOSSIP_CLASSES][TRANSMISSIONS_MAX];
     uint32_t queued;
-    struct update tombstone_news[TOMBSTONE_NEWS_MAX];
+    struct update *tombstone_news;
+    uint32_t tombstone_capacity; /* up to TOMBSTONE_NEWS_MAX */
     uint32_t tombstone_next;
     uint64_t fresh_due_ns, repeat_due_ns, tick_due_ns;
     uint64_t tick_phase_ns; /* ticks that are bound to the timer fall on phase + n * tick */
@@ -87,6 +88,8 @@ void gossip_wake(struct membership *membership);
 uint32_t gossip_first_width(const struct membership *membership);
 void gossip_entry_link(struct gossip *gossip, uint32_t id);
 void gossip_entry_unlink(struct gossip *gossip, uint32_t id);
+/* While nothing is queued: an array that a storm of news has made large is given back. */
+void gossip_entries_spare(struct gossip *gossip);
 /* Off its list, and out of the array. */
 void gossip_entry_end(struct membership *membership, uint32_t id);
 struct update gossip_entry_update(const struct membership *membership, uint32_t id);

@@ -365,8 +365,10 @@ void gossip_step(struct membership *membership, struct outbox *outbox) {
         step_bound(membership, outbox);
         gossip->tick_due_ns = next_bound_tick(membership);
     }
-    if (gossip->queued == 0)
-        gossip->fresh_due_ns = gossip->repeat_due_ns = gossip->tick_due_ns = TIME_NEVER;
+    if (gossip->queued > 0)
+        return;
+    gossip_entries_spare(gossip);
+    gossip->fresh_due_ns = gossip->repeat_due_ns = gossip->tick_due_ns = TIME_NEVER;
 }
 
 uint64_t gossip_deadline(const struct membership *membership) {

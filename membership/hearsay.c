@@ -3,8 +3,13 @@
 #include "membership/state.h"
 #include <string.h>
 
-void hearsay_init(struct hearsay *hearsay) {
-    *hearsay = (struct hearsay){.next_ns = TIME_NEVER};
+void hearsay_init(struct hearsay *hearsay, struct memory *memory) {
+    *hearsay = (struct hearsay){.memory = memory, .next_ns = TIME_NEVER};
+}
+
+void hearsay_deinit(struct hearsay *hearsay) {
+    memory_release(hearsay->memory, hearsay->questions,
+                   hearsay->capacity * sizeof *hearsay->questions, HENGE_MEMORY_MEMBER);
 }
 
 static bool is_remembered(const struct membership *membership, uint64_t name_hash) {
@@ -25,17 +30,32 @@ static bool is_stranger(const struct membership *membership, uint64_t name_hash)
     return membership->now_ns - membership->table.members[slot].status_since_ns < STRANGER_NS;
 }
 
-static void ask(struct membership *membership, uint64_t name_hash,
-                const struct henge_address *address) {
-    struct hearsay *hearsay = &membership->hearsay;
+/* NULL: it is asked already, or there is no room. */
+static struct hearsay_question *room_for(struct hearsay *hearsay, uint64_t name_hash) {
     struct hearsay_question *room = NULL;
-    for (uint32_t i = 0; i < HEARSAY_MAX; i++) {
+    for (uint32_t i = 0; i < hearsay->capacity; i++) {
         struct hearsay_question *question = &hearsay->questions[i];
         if (question->name_hash == name_hash)
-            return;
+            return NULL;
         if (question->name_hash == 0)
             room = question;
     }
+    if (room != NULL)
+        return room;
+    uint32_t first = hearsay->capacity;
+    struct hearsay_question *questions =
+        memory_grow(hearsay->memory, hearsay->questions, &hearsay->capacity, HEARSAY_MAX,
+                    sizeof *questions, HENGE_MEMORY_MEMBER);
+    if (questions == NULL)
+        return NULL;
+    hearsay->questions = questions;
+    return &questions[first];
+}
+
+static void ask(struct membership *membership, uint64_t name_hash,
+                const struct henge_address *address) {
+    struct hearsay *hearsay = &membership->hearsay;
+    struct hearsay_question *room = room_for(hearsay, name_hash);
     if (room == NULL)
         return;
     *room = (struct hearsay_question){.name_hash = name_hash,
@@ -66,7 +86,7 @@ static void answered(struct hearsay *hearsay, struct hearsay_question *question)
 bool hearsay_is_answer(struct membership *membership, const struct wire_here *here,
                        const struct update *update, const struct delivery *delivery) {
     struct hearsay *hearsay = &membership->hearsay;
-    for (uint32_t i = 0; i < HEARSAY_MAX && hearsay->count > 0; i++) {
+    for (uint32_t i = 0; i < hearsay->capacity && hearsay->count > 0; i++) {
         struct hearsay_question *question = &hearsay->questions[i];
         if (question->name_hash != update->name_hash || question->name_hash == 0 ||
             question->nonce != here->nonce ||
@@ -99,7 +119,7 @@ void hearsay_step(struct membership *membership, struct outbox *outbox) {
         return;
     bool has_room = true;
     hearsay->next_ns = TIME_NEVER;
-    for (uint32_t i = 0; i < HEARSAY_MAX && hearsay->count > 0; i++) {
+    for (uint32_t i = 0; i < hearsay->capacity && hearsay->count > 0; i++) {
         struct hearsay_question *question = &hearsay->questions[i];
         if (question->name_hash == 0)
             continue;

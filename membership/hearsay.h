@@ -8,6 +8,7 @@
 #ifndef MEMBERSHIP_HEARSAY_H
 #define MEMBERSHIP_HEARSAY_H
 
+#include "core/base/memory.h"
 #include "membership/claim.h"
 #include "membership/wire.h"
 
@@ -19,18 +20,21 @@ enum { HEARSAY_MAX = 64 };
 #define STRANGER_NS (60 * NS_PER_S)
 
 struct hearsay {
+    struct memory *memory;
     struct hearsay_question {
         uint64_t name_hash; /* 0: free */
         uint64_t nonce;
         uint64_t next_ns;
         struct henge_address address;
         uint32_t asked;
-    } questions[HEARSAY_MAX];
+    } * questions;
+    uint32_t capacity; /* up to HEARSAY_MAX */
     uint32_t count;
     uint64_t next_ns; /* of the first of them; TIME_NEVER: none */
 };
 
-void hearsay_init(struct hearsay *hearsay);
+void hearsay_init(struct hearsay *hearsay, struct memory *memory);
+void hearsay_deinit(struct hearsay *hearsay);
 /* True when the update is not to be merged: its subject is asked, if there is room. */
 bool hearsay_holds_back(struct membership *membership, const struct update *update,
                         const struct record_fields *fields, const struct delivery *delivery);

@@ -6,8 +6,9 @@
 #include "membership/state.h"
 #include <string.h>
 
-void join_init(struct join *join) {
-    *join = (struct join){.state = JOIN_IDLE,
+void join_init(struct join *join, struct memory *memory) {
+    *join = (struct join){.memory = memory,
+                          .state = JOIN_IDLE,
                           .reason = "",
                           .retry_ns = TIME_NEVER,
                           .admissions = token_bucket_of(JOINS_PER_S, JOINS_BURST)};

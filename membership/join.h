@@ -7,6 +7,7 @@
 #ifndef MEMBERSHIP_JOIN_H
 #define MEMBERSHIP_JOIN_H
 
+#include "core/base/memory.h"
 #include "henge/address.h"
 #include "membership/limits.h"
 #include "membership/membership.h"
@@ -17,6 +18,7 @@
 struct delivery;
 
 struct join {
+    struct memory *memory;
     enum membership_join_state state;
     const char *reason;
     struct henge_address seeds[SEEDS_MAX]; /* kept for healing too */
@@ -31,7 +33,7 @@ struct join {
     uint64_t retry_ns;              /* TIME_NEVER when not joining */
 };
 
-void join_init(struct join *join);
+void join_init(struct join *join, struct memory *memory);
 void join_start(struct membership *membership, const struct henge_address *seeds, size_t count);
 /* They replace the old ones; the own address is left out. */
 void join_seeds_set(struct membership *membership, const struct henge_address *seeds, size_t count);

@@ -69,25 +69,26 @@ struct membership *membership_create(const struct membership_settings *settings,
     targets_init(&membership->targets);
     gossip_init(membership);
     scripts_init(&membership->scripts, memory);
-    sync_init(&membership->sync);
-    join_init(&membership->join);
+    sync_init(&membership->sync, memory);
+    join_init(&membership->join, memory);
     leave_reset(&membership->leave);
     departure_init(&membership->departure);
-    contact_init(&membership->contact);
+    contact_init(&membership->contact, memory);
     membership->replies = token_bucket_of(REPLY_PACKETS_PER_S, REPLY_PACKETS_BURST);
     membership->notices = token_bucket_of(NOTICES_PER_S, NOTICES_BURST);
-    hearsay_init(&membership->hearsay);
-    standing_init(&membership->standing, settings->self.ring_state);
-    if (!ok || !make_self(membership, &settings->self)) {
+    hearsay_init(&membership->hearsay, memory);
+    standing_init(&membership->standing, settings->self->ring_state);
+    if (!ok || !make_self(membership, settings->self)) {
         membership_destroy(membership);
         return NULL;
     }
     claim_init(&membership->claim, membership->table.members[0].generation);
     pulls_init(&membership->sync.pulls, membership->name_hash,
                membership->table.members[0].generation);
-    memset(&membership->settings.self, 0, sizeof membership->settings.self);
     contact_remember(membership, settings->former, settings->former_count);
+    membership->settings.self = NULL;
     membership->settings.former = NULL;
+    membership->settings.former_count = 0;
     return membership;
 }
 
@@ -97,6 +98,10 @@ void membership_destroy(struct membership *membership) {
     for (uint32_t slot = 0; slot < membership->table.count; slot++)
         record_release(membership->store, membership->table.members[slot].record);
     scripts_deinit(&membership->scripts);
+    hearsay_deinit(&membership->hearsay);
+    contact_deinit(&membership->contact);
+    seeds_deinit(&membership->join);
+    sync_deinit(&membership->sync);
     gossip_deinit(&membership->gossip);
     suspicions_deinit(&membership->suspicions);
     tombstones_deinit(&membership->tombstones);

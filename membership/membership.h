@@ -2,8 +2,9 @@
  * suspicions. The gossip half of the protocol; the detector half is detector/detector.h.
  *
  * A calculation: time, bytes and random numbers go in, messages (outbox) and changes (observer)
- * come out. No socket, no clock, no thread, no allocation per packet. All functions of one struct
- * membership belong to one thread. `now_ns` never goes backwards.
+ * come out. No socket, no clock, no thread, no allocation per packet: memory is taken as members
+ * come, and for what is rarely needed (memory_grow) when it is first needed, up to bounds. All
+ * functions of one struct membership belong to one thread. `now_ns` never goes backwards.
  *
  * Receive horizon: no suspicion is judged (turned into DEAD) before the caller says that everything
  * received up to the suspicion's deadline has been handed in: membership_step's horizon_ns. */
@@ -23,8 +24,9 @@ struct membership;
 
 struct membership_settings {
     const struct profile *profile; /* NULL: profile_henge */
-    struct record_fields self;     /* generation = the floor to start from; payload_version 0 */
-    uint64_t ring_parameters;      /* hash of salt and the like: JOIN refuses a different one */
+    /* Read by membership_create only. generation = the floor to start from; payload_version 0. */
+    const struct record_fields *self;
+    uint64_t ring_parameters; /* hash of salt and the like: JOIN refuses a different one */
     uint64_t probe_period_ns;
     uint32_t suspicion_max_factor;
     uint32_t fanout;

@@ -18,9 +18,32 @@ static uint8_t *outcome_of(struct join *join, const struct henge_address *addres
     return NULL;
 }
 
+static const enum henge_memory_tag TAG = HENGE_MEMORY_MEMBER;
+
+void seeds_deinit(struct join *join) {
+    struct hints *hints = &join->hints;
+    struct failed *failed = &join->failed;
+    memory_release(join->memory, hints->addresses, hints->capacity * sizeof *hints->addresses, TAG);
+    memory_release(join->memory, failed->addresses, failed->capacity * sizeof *failed->addresses,
+                   TAG);
+}
+
+/* Room for one more behind the `count` that there are. */
+static bool has_room(struct join *join, struct henge_address **addresses, uint32_t *capacity,
+                     uint32_t count, uint32_t max) {
+    if (count < *capacity)
+        return true;
+    struct henge_address *grown =
+        memory_grow(join->memory, *addresses, capacity, max, sizeof *grown, TAG);
+    if (grown != NULL)
+        *addresses = grown;
+    return grown != NULL;
+}
+
 bool seeds_hint(struct join *join, const struct henge_address *address) {
     struct hints *hints = &join->hints;
-    if (hints->count == HINTS_MAX || outcome_of(join, address) != NULL)
+    if (outcome_of(join, address) != NULL ||
+        !has_room(join, &hints->addresses, &hints->capacity, hints->count, HINTS_MAX))
         return false;
     hints->outcomes[hints->count] = SEED_SILENT;
     hints->addresses[hints->count++] = *address;
@@ -61,10 +84,14 @@ void seeds_failed(struct join *join, const struct henge_address *address) {
     struct failed *failed = &join->failed;
     uint32_t place = place_of(failed, address);
     seeds_note(join, address, SEED_STREAM_FAILED);
-    if (place == failed->count && failed->count < SEEDS_MAX + HINTS_MAX)
-        failed->count++;
-    else if (place == failed->count)
-        place = 0; /* full: the oldest gives way */
+    if (place == failed->count) {
+        if (has_room(join, &failed->addresses, &failed->capacity, failed->count, FAILED_MAX))
+            failed->count++;
+        else if (failed->count > 0)
+            place = 0; /* full: the oldest gives way */
+        else
+            return;
+    }
     failed->addresses[place] = *address;
     move_to_end(failed, place);
 }

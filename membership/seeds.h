@@ -25,19 +25,25 @@ enum seed_outcome {
 };
 
 struct hints {
-    struct henge_address addresses[HINTS_MAX];
+    struct henge_address *addresses;
+    uint32_t capacity;     /* up to HINTS_MAX */
     uint32_t count, asked; /* the first `asked` have been asked */
     uint8_t outcomes[HINTS_MAX];
 };
 
+enum { FAILED_MAX = SEEDS_MAX + HINTS_MAX };
+
 /* In the order in which they failed, or had another turn. */
 struct failed {
-    struct henge_address addresses[SEEDS_MAX + HINTS_MAX];
+    struct henge_address *addresses;
+    uint32_t capacity; /* up to FAILED_MAX */
     uint32_t count;
 };
 
 struct join;
 
+/* What has grown while they were asked. */
+void seeds_deinit(struct join *join);
 /* False when it is known, or there is no room. */
 bool seeds_hint(struct join *join, const struct henge_address *address);
 /* Of a seed or hint; others are not looked at. */

@@ -21,12 +21,14 @@ void suspicions_init(struct membership *membership) {
     membership->suspicions = (struct suspicions){.memory = membership->memory,
                                                  .free_first = NO_SLOT,
                                                  .next_ns = TIME_NEVER,
-                                                 .accusers_max = is_confirmed ? ACCUSERS_MAX : 1};
+                                                 .accusers_max = is_confirmed ? ACCUSERS_MAX : 1,
+                                                 .others = {.memory = membership->memory}};
 }
 
 void suspicions_deinit(struct suspicions *suspicions) {
     memory_release(suspicions->memory, suspicions->entries,
                    suspicions->capacity * sizeof *suspicions->entries, HENGE_MEMORY_MEMBER);
+    accuser_budgets_deinit(&suspicions->others);
 }
 
 /* At most one per member, so the table's bound is this one's too. */

@@ -5,27 +5,54 @@
 #include "membership/state.h"
 #include <string.h>
 
-void sync_init(struct sync *sync) {
-    *sync = (struct sync){.wanted_slot = NO_SLOT, .random_due_ns = TIME_NEVER};
+void sync_init(struct sync *sync, struct memory *memory) {
+    *sync = (struct sync){.memory = memory, .wanted_slot = NO_SLOT, .random_due_ns = TIME_NEVER};
+}
+
+void sync_deinit(struct sync *sync) {
+    memory_release(sync->memory, sync->reports, sync->reports_capacity * sizeof *sync->reports,
+                   HENGE_MEMORY_MEMBER);
+}
+
+static bool is_recent(const struct membership *membership, const struct peer_report *report) {
+    uint64_t recent_ns = PEER_REPORT_PERIODS * membership->settings.probe_period_ns;
+    return membership->now_ns - report->heard_ns <= recent_ns;
+}
+
+/* Where a report of this peer goes: on its last one, on the oldest if that is not recent any more,
+ * on a new place while there may be more. NULL: no memory for a first one. */
+static struct peer_report *place_for(struct membership *membership, uint32_t slot) {
+    struct sync *sync = &membership->sync;
+    struct peer_report *oldest = sync->reports;
+    for (uint32_t i = 0; i < sync->reports_count; i++) {
+        struct peer_report *report = &sync->reports[i];
+        if (report->slot == slot)
+            return report;
+        if (report->heard_ns < oldest->heard_ns)
+            oldest = report;
+    }
+    if (sync->reports_count > 0 && !is_recent(membership, oldest))
+        return oldest;
+    if (sync->reports_count == sync->reports_capacity) {
+        struct peer_report *reports =
+            memory_grow(sync->memory, sync->reports, &sync->reports_capacity, PEER_REPORTS_MAX,
+                        sizeof *reports, HENGE_MEMORY_MEMBER);
+        if (reports == NULL)
+            return oldest;
+        sync->reports = reports;
+    }
+    return &sync->reports[sync->reports_count++];
 }
 
 static void report_put(struct membership *membership, uint32_t slot, uint64_t fingerprint,
                        uint64_t age_ns) {
-    struct sync *sync = &membership->sync;
     uint64_t now_ns = membership->now_ns;
-    struct peer_report report = {.fingerprint = fingerprint,
-                                 .since_ns = age_ns < now_ns ? now_ns - age_ns : 0,
-                                 .heard_ns = now_ns,
-                                 .slot = slot};
-    for (uint32_t i = 0; i < sync->reports_count; i++)
-        if (sync->reports[i].slot == slot) {
-            sync->reports[i] = report;
-            return;
-        }
-    sync->reports[sync->reports_next] = report;
-    sync->reports_next = (sync->reports_next + 1) % PEER_REPORTS_MAX;
-    if (sync->reports_count < PEER_REPORTS_MAX)
-        sync->reports_count++;
+    struct peer_report *report = place_for(membership, slot);
+    if (report != NULL)
+        *report = (struct peer_report){.fingerprint = fingerprint,
+                                       .since_ns = age_ns < now_ns ? now_ns - age_ns : 0,
+                                       .heard_ns = now_ns,
+                                       .slot = slot};
 }
 
 void sync_want(struct membership *membership, uint32_t slot) {
@@ -58,12 +85,11 @@ void sync_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_
 uint32_t sync_agreement_permille(const struct membership *membership) {
     const struct sync *sync = &membership->sync;
     uint64_t now_ns = membership->now_ns;
-    uint64_t recent_ns = PEER_REPORT_PERIODS * membership->settings.probe_period_ns;
     uint64_t bound_ns = gossip_bound_ns(membership);
     uint32_t heard = 0, agreeing = 0;
     for (uint32_t i = 0; i < sync->reports_count; i++) {
         const struct peer_report *report = &sync->reports[i];
-        if (now_ns - report->heard_ns > recent_ns || now_ns - report->since_ns <= bound_ns)
+        if (!is_recent(membership, report) || now_ns - report->since_ns <= bound_ns)
             continue;
         heard++;
         agreeing += report->fingerprint == membership->table.fingerprint;

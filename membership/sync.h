@@ -9,6 +9,7 @@
 #ifndef MEMBERSHIP_SYNC_H
 #define MEMBERSHIP_SYNC_H
 
+#include "core/base/memory.h"
 #include "membership/limits.h"
 #include "membership/outbox.h"
 #include "membership/pull.h"
@@ -29,13 +30,15 @@ struct sync {
     uint32_t wanted_slot;      /* NO_SLOT: none */
     uint64_t earliest_ns;      /* of the next one, so that there is at most one per second */
     uint64_t no_room_until_ns; /* of the table: till then differences are left alone */
-    uint64_t random_due_ns, random_mean_ns;       /* the mean doubles up to SYNC_PERIODS_RANDOM */
-    struct peer_report reports[PEER_REPORTS_MAX]; /* a ring */
-    uint32_t reports_count, reports_next;
+    uint64_t random_due_ns, random_mean_ns; /* the mean doubles up to SYNC_PERIODS_RANDOM */
+    struct memory *memory;
+    struct peer_report *reports;
+    uint32_t reports_count, reports_capacity; /* up to PEER_REPORTS_MAX */
     struct pulls pulls;
 };
 
-void sync_init(struct sync *sync);
+void sync_init(struct sync *sync, struct memory *memory);
+void sync_deinit(struct sync *sync);
 void sync_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
                            uint64_t age_ns);
 /* Wants a SYNC with this member at the next step. */

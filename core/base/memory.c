@@ -132,6 +132,22 @@ void *memory_resize(struct memory *memory, void *block, size_t old_bytes, size_t
     return moved;
 }
 
+void *memory_grow(struct memory *memory, void *array, uint32_t *capacity, uint32_t max, size_t size,
+                  enum henge_memory_tag tag) {
+    uint64_t wanted = (uint64_t)*capacity + *capacity / 2 + 2;
+    uint32_t more = wanted < max ? (uint32_t)wanted : max;
+    if (*capacity >= max) {
+        return NULL;
+    }
+    size_t old_bytes = *capacity * size;
+    unsigned char *grown = memory_resize(memory, array, old_bytes, more * size, tag);
+    if (grown != NULL) {
+        memset(grown + old_bytes, 0, more * size - old_bytes);
+        *capacity = more;
+    }
+    return grown;
+}
+
 void memory_release(struct memory *memory, void *block, size_t bytes, enum henge_memory_tag tag) {
     if (block == NULL) {
         return;

@@ -28,6 +28,12 @@ void *memory_alloc_aligned(struct memory *memory, size_t bytes, size_t alignment
 /* NULL when there is none: the old block is as it was. New bytes are not zeroed. */
 void *memory_resize(struct memory *memory, void *block, size_t old_bytes, size_t new_bytes,
                     enum henge_memory_tag tag);
+/* More room in an array of *capacity elements of `size` bytes, for what is rarely needed and so has
+ * none at first (NULL, 0): half as many again and two, at most `max`. The array, moved maybe, its
+ * new elements zeroed. NULL: it has `max` elements already, or there is no memory; all is as it
+ * was. */
+void *memory_grow(struct memory *memory, void *array, uint32_t *capacity, uint32_t max, size_t size,
+                  enum henge_memory_tag tag);
 /* NULL blocks are ignored. */
 void memory_release(struct memory *memory, void *block, size_t bytes, enum henge_memory_tag tag);
 /* count * size, NULL on overflow. Zeroed. */

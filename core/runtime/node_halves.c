@@ -52,7 +52,7 @@ static enum henge_status gossip_half(struct henge_node *node, uint64_t now_ns,
         self->choices_bytes = place->choices_bytes;
         settings.membership.is_placed_first = false;
     }
-    settings.membership.self = *self;
+    settings.membership.self = self;
     settings.membership.former = node->former;
     settings.membership.former_count = node->former_count;
     settings.membership.random_seed = node->random_seed;

@@ -184,7 +184,7 @@ static void receive_ping_req(struct detector *detector, const struct incoming *i
 
 static void receive_nack(struct detector *detector, const struct incoming *incoming) {
     contact(detector, incoming, 0);
-    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+    for (uint32_t i = 0; i < detector->probes_count; i++) {
         if (probe_nacked(&detector->probes[i], incoming->message->as.nack.sequence,
                          incoming->message->head.source_name_hash)) {
             detector->counters.nacks_received++;

@@ -25,6 +25,8 @@ struct detector *detector_create(const struct detector_settings *settings,
     detector->random = random_of_seed(settings->random_seed);
     peers_init(&detector->peers, memory, &detector->random, settings->peers_max);
     detector->peers.expected = settings->slots_expected;
+    relays_init(&detector->relays, memory);
+    streams_init(&detector->streams, memory);
     detector->now_ns = now_ns;
     detector->generation = settings->generation;
     detector->fingerprint_since_ns = now_ns;
@@ -35,6 +37,10 @@ struct detector *detector_create(const struct detector_settings *settings,
     detector->health.max = detector->settings.profile->has_local_health ? LOCAL_HEALTH_MAX : 0;
     /* A random start: what still comes in for an earlier incarnation is not taken for ours. */
     detector->sequence = (uint32_t)random_u64(&detector->random);
+    if (!detector_probes_grow(detector)) {
+        detector_destroy(detector);
+        return NULL;
+    }
     return detector;
 }
 
@@ -43,7 +49,20 @@ void detector_destroy(struct detector *detector) {
         return;
     }
     peers_deinit(&detector->peers);
+    relays_deinit(&detector->relays);
+    streams_deinit(&detector->streams);
+    memory_release(detector->memory, detector->probes,
+                   detector->probes_count * sizeof *detector->probes, HENGE_MEMORY_MEMBER);
     memory_release(detector->memory, detector, sizeof *detector, HENGE_MEMORY_MEMBER);
+}
+
+bool detector_probes_grow(struct detector *detector) {
+    struct probe *probes = memory_grow(detector->memory, detector->probes, &detector->probes_count,
+                                       PROBES_MAX, sizeof *probes, HENGE_MEMORY_MEMBER);
+    if (probes != NULL) {
+        detector->probes = probes;
+    }
+    return probes != NULL;
 }
 
 uint32_t detector_next_sequence(struct detector *detector) {
@@ -210,7 +229,7 @@ bool detector_wants_horizon(const struct detector *detector) {
     if (detector->is_silent) {
         return false;
     }
-    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+    for (uint32_t i = 0; i < detector->probes_count; i++) {
         if (detector->probes[i].stage == PROBE_WAITING) {
             return true;
         }
@@ -244,7 +263,7 @@ void detector_refused(struct detector *detector, const struct henge_address *add
                       uint64_t now_ns) {
     begin_turn(detector, now_ns);
     detector->counters.refused++;
-    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+    for (uint32_t i = 0; i < detector->probes_count; i++) {
         struct probe *probe = &detector->probes[i];
         const struct peer *peer = peers_at(&detector->peers, probe->slot);
         if (probe->stage == PROBE_DIRECT && peer_is_at(peer, address)) {

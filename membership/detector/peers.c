@@ -25,6 +25,7 @@ void peers_init(struct peers *peers, struct memory *memory, struct random *rando
                        .capacity_max = peers_max < PEER_SLOTS_MAX ? peers_max + 1 : PEER_SLOTS_MAX};
     peers->by_name.multiplier = random_u64(random) | 1;
     peers->by_name.hash_of = hash_of;
+    pendings_init(&peers->pendings, memory);
     peers->probed.stride = peers->dead.stride = sizeof(struct peer);
 }
 
@@ -41,6 +42,7 @@ static void release_arrays(struct peers *peers) {
 
 void peers_deinit(struct peers *peers) {
     release_arrays(peers);
+    pendings_deinit(&peers->pendings);
     memory_release(peers->memory, peers->dead.slots, peers->dead_capacity * sizeof(uint16_t), TAG);
 }
 

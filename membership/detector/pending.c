@@ -3,6 +3,17 @@
 
 #include <stddef.h>
 
+static const enum henge_memory_tag TAG = HENGE_MEMORY_MEMBER;
+
+void pendings_init(struct pendings *pendings, struct memory *memory) {
+    *pendings = (struct pendings){.memory = memory};
+}
+
+void pendings_deinit(struct pendings *pendings) {
+    memory_release(pendings->memory, pendings->table, pendings->capacity * sizeof *pendings->table,
+                   TAG);
+}
+
 struct pending *pending_find(struct pendings *pendings, uint32_t slot) {
     for (uint32_t i = 0; i < pendings->count; i++) {
         if (pendings->table[i].slot == slot && pendings->table[i].reports != 0) {
@@ -12,13 +23,25 @@ struct pending *pending_find(struct pendings *pendings, uint32_t slot) {
     return NULL;
 }
 
-struct pending *pending_add(struct pendings *pendings, uint32_t slot, uint8_t report) {
-    struct pending *pending = pending_find(pendings, slot);
-    if (pending == NULL && pendings->count == PENDINGS_MAX) {
+static bool has_room(struct pendings *pendings) {
+    if (pendings->count == pendings->capacity) {
         (void)pending_compact(pendings);
     }
+    if (pendings->count < pendings->capacity) {
+        return true;
+    }
+    struct pending *table = memory_grow(pendings->memory, pendings->table, &pendings->capacity,
+                                        PENDINGS_MAX, sizeof *table, TAG);
+    if (table != NULL) {
+        pendings->table = table;
+    }
+    return table != NULL;
+}
+
+struct pending *pending_add(struct pendings *pendings, uint32_t slot, uint8_t report) {
+    struct pending *pending = pending_find(pendings, slot);
     if (pending == NULL) {
-        if (pendings->count == PENDINGS_MAX) {
+        if (!has_room(pendings)) {
             return NULL;
         }
         pending = &pendings->table[pendings->count++];

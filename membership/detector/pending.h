@@ -6,6 +6,7 @@
 #ifndef MEMBERSHIP_DETECTOR_PENDING_H
 #define MEMBERSHIP_DETECTOR_PENDING_H
 
+#include "core/base/memory.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,13 +21,17 @@ struct pending {
 };
 
 struct pendings {
-    struct pending table[PENDINGS_MAX];
+    struct memory *memory;
+    struct pending *table;
+    uint32_t capacity; /* up to PENDINGS_MAX */
     uint32_t count;
 };
 
+void pendings_init(struct pendings *pendings, struct memory *memory);
+void pendings_deinit(struct pendings *pendings);
 /* NULL when nothing waits about this peer. */
 struct pending *pending_find(struct pendings *pendings, uint32_t slot);
-/* Marks a report as refused; NULL when the table is full. */
+/* Marks a report as refused; NULL when the table is full, or without memory. */
 struct pending *pending_add(struct pendings *pendings, uint32_t slot, uint8_t report);
 /* Takes it back. */
 void pending_drop(struct pendings *pendings, uint32_t slot, uint8_t reports);

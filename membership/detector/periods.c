@@ -69,16 +69,25 @@ static void schedule(struct detector *detector) {
         detector->now_ns + random_below(&detector->random, detector->settings.period_ns);
 }
 
+/* NULL: all places are taken. */
+static struct probe *free_verification(struct detector *detector) {
+    uint32_t count = detector->probes_count;
+    for (uint32_t i = 1; i < count; i++) {
+        if (detector->probes[i].stage == PROBE_IDLE) {
+            return &detector->probes[i];
+        }
+    }
+    return detector_probes_grow(detector) ? &detector->probes[count] : NULL;
+}
+
 void detector_verify(struct detector *detector, uint32_t slot, uint64_t generation,
                      uint32_t version) {
     const struct peer *peer = peers_at(&detector->peers, slot);
-    struct probe *free = NULL;
-    for (uint32_t i = PROBES_MAX - 1; i > 0; i--) {
-        free = detector->probes[i].stage == PROBE_IDLE ? &detector->probes[i] : free;
-    }
-    if (free == NULL || peer == NULL || !peers_is_probed(peer->status) ||
-        peer->generation != generation || peer->version > version ||
-        probing_is_under_way(detector, slot)) {
+    bool is_wanted = peer != NULL && peers_is_probed(peer->status) &&
+                     peer->generation == generation && peer->version <= version &&
+                     !probing_is_under_way(detector, slot);
+    struct probe *free = is_wanted ? free_verification(detector) : NULL;
+    if (free == NULL) {
         detector->counters.verifications_dropped++;
         return;
     }
@@ -107,7 +116,7 @@ static void begin_verification(struct detector *detector, struct probe *probe,
 }
 
 bool periods_have_verification_asked(const struct detector *detector) {
-    for (uint32_t i = 1; i < PROBES_MAX; i++) {
+    for (uint32_t i = 1; i < detector->probes_count; i++) {
         if (detector->probes[i].stage == PROBE_ASKED) {
             return true;
         }
@@ -131,7 +140,7 @@ void periods_step(struct detector *detector, struct outbox *outbox) {
     if (detector->probes[0].stage == PROBE_IDLE && detector->next_period_ns <= detector->now_ns) {
         begin_period(detector, outbox);
     }
-    for (uint32_t i = 1; i < PROBES_MAX; i++) {
+    for (uint32_t i = 1; i < detector->probes_count; i++) {
         if (detector->probes[i].stage == PROBE_ASKED) {
             begin_verification(detector, &detector->probes[i], outbox);
         }

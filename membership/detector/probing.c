@@ -60,7 +60,7 @@ void probing_settled(struct detector *detector, struct probe *probe, uint32_t se
 
 struct probe *probing_answered(struct detector *detector, uint32_t sequence, uint64_t name_hash,
                                uint64_t generation) {
-    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+    for (uint32_t i = 0; i < detector->probes_count; i++) {
         if (probe_is_answered_by(&detector->probes[i], sequence, name_hash, generation)) {
             return &detector->probes[i];
         }
@@ -69,7 +69,7 @@ struct probe *probing_answered(struct detector *detector, uint32_t sequence, uin
 }
 
 bool probing_is_under_way(const struct detector *detector, uint32_t slot) {
-    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+    for (uint32_t i = 0; i < detector->probes_count; i++) {
         if (detector->probes[i].stage != PROBE_IDLE && detector->probes[i].slot == slot) {
             return true;
         }
@@ -78,7 +78,7 @@ bool probing_is_under_way(const struct detector *detector, uint32_t slot) {
 }
 
 void probing_peer_changed(struct detector *detector, uint32_t slot) {
-    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+    for (uint32_t i = 0; i < detector->probes_count; i++) {
         struct probe *probe = &detector->probes[i];
         if (probe->stage != PROBE_IDLE && probe->slot == slot) {
             abandon(detector, probe);
@@ -87,14 +87,14 @@ void probing_peer_changed(struct detector *detector, uint32_t slot) {
 }
 
 void probing_end_all(struct detector *detector) {
-    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+    for (uint32_t i = 0; i < detector->probes_count; i++) {
         probe_end(&detector->probes[i]);
     }
 }
 
 uint64_t probing_deadline(const struct detector *detector) {
     uint64_t earliest = TIME_NEVER;
-    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+    for (uint32_t i = 0; i < detector->probes_count; i++) {
         uint64_t deadline = probe_deadline(&detector->probes[i]);
         earliest = deadline < earliest ? deadline : earliest;
     }
@@ -264,7 +264,7 @@ static void progress(struct detector *detector, struct probe *probe, uint64_t ho
 }
 
 void probing_step(struct detector *detector, uint64_t horizon_ns, struct outbox *outbox) {
-    for (uint32_t i = 0; i < PROBES_MAX; i++) {
+    for (uint32_t i = 0; i < detector->probes_count; i++) {
         progress(detector, &detector->probes[i], horizon_ns, outbox);
     }
 }

@@ -3,6 +3,7 @@
 #ifndef MEMBERSHIP_DETECTOR_RELAY_H
 #define MEMBERSHIP_DETECTOR_RELAY_H
 
+#include "core/base/memory.h"
 #include "henge/address.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,11 +26,16 @@ struct relay {
 };
 
 struct relays {
-    struct relay table[RELAYS_MAX];
+    struct memory *memory;
+    struct relay *table;
+    uint32_t capacity; /* up to RELAYS_MAX */
     uint32_t count;
 };
 
-/* A free entry with its sequence and times set, NULL when all are taken. */
+void relays_init(struct relays *relays, struct memory *memory);
+void relays_deinit(struct relays *relays);
+/* A free entry with its sequence and times set, good until the next add. NULL when all are taken,
+ * or without memory for one more. */
 struct relay *relays_add(struct relays *relays, uint32_t sequence, uint64_t asked_ns,
                          uint64_t remaining_ns);
 void relays_remove(struct relays *relays, struct relay *relay);

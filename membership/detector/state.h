@@ -33,7 +33,8 @@ struct detector {
     struct memory *memory;
     struct random random;
     struct peers peers;
-    struct probe probes[PROBES_MAX]; /* the periodic one first, then the verifications */
+    struct probe *probes;  /* the periodic one first, then the verifications */
+    uint32_t probes_count; /* places there are, up to PROBES_MAX */
     struct relays relays;
     struct streams streams;
     struct local_health health;
@@ -58,6 +59,8 @@ struct detector {
     uint8_t outcomes; /* of the last periodic probes, a bit each, 1 = failed */
 };
 
+/* More places. False: no memory, or PROBES_MAX are there. */
+bool detector_probes_grow(struct detector *detector);
 /* 1, 2, ... round; never 0, which says "not sent". */
 uint32_t detector_next_sequence(struct detector *detector);
 /* Writes one message of the given type, head filled in here, into the outbox. False: no room. */

@@ -3,10 +3,12 @@
  *
  * Where datagrams are lost and streams pass (a firewall, a broken path), the member lives: that is
  * what the last resort of a probe finds out. A message is lent to its stream as a script from a
- * small table; when all are lent, there is no stream probe, and no answer to one. */
+ * small table; when all are lent, or there is no memory, there is no stream probe, and no answer to
+ * one. */
 #ifndef MEMBERSHIP_DETECTOR_STREAMS_H
 #define MEMBERSHIP_DETECTOR_STREAMS_H
 
+#include "core/base/memory.h"
 #include "membership/detector/probe_wire.h"
 #include "membership/outbox.h"
 #include <stdbool.h>
@@ -15,11 +17,15 @@
 enum { STREAM_SCRIPT_BYTES = 2 + PROBE_WIRE_BYTES_MAX };
 
 struct streams {
+    struct memory *memory;
     struct stream_script {
         uint8_t bytes[STREAM_SCRIPT_BYTES]; /* [u16 bytes][message] */
         bool is_lent;
-    } scripts[DETECTOR_SCRIPTS_MAX];
+    } * scripts[DETECTOR_SCRIPTS_MAX]; /* NULL: not needed yet */
 };
+
+void streams_init(struct streams *streams, struct memory *memory);
+void streams_deinit(struct streams *streams);
 
 /* False: no stream or no script to be had. */
 bool streams_request(struct streams *streams, struct outbox *outbox,

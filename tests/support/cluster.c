@@ -153,7 +153,8 @@ void cluster_start(struct cluster *cluster, uint32_t number, uint64_t generation
     memcpy(node->boot_id, boot, sizeof boot);
     memset(node->views, 0, sizeof node->views);
     struct membership_settings settings = cluster->settings;
-    settings.self = fields_of(node, generation_floor);
+    const struct record_fields fields = fields_of(node, generation_floor);
+    settings.self = &fields;
     settings.wall_ms = wall_ms;
     settings.random_seed = random_u64(&cluster->random);
     settings.one_way = one_way;

@@ -172,12 +172,13 @@ static void gossip_create(struct host *host, const struct henge_config *config, 
     if (sim->settings.profile) {
         settings.membership.profile = sim->settings.profile;
     }
-    struct record_fields *self = &settings.membership.self;
-    enum henge_status status = own_record_fields(config, self);
+    struct record_fields self;
+    enum henge_status status = own_record_fields(config, &self);
     ASSERT(status == HENGE_OK); /* sim_create has checked the config */
-    self->generation = host->generation_kept;
-    self->address = host_place_address(host->place);
-    bytes_of_seed(host, SEED_BOOT, self->boot_id);
+    self.generation = host->generation_kept;
+    self.address = host_place_address(host->place);
+    bytes_of_seed(host, SEED_BOOT, self.boot_id);
+    settings.membership.self = &self;
     bytes_of_seed(host, SEED_LEAVE, settings.membership.leave_secret);
     settings.membership.one_way = one_way;
     settings.membership.former = host->peers_kept;

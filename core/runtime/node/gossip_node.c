@@ -106,8 +106,12 @@ static void read_destroy(struct gossip_node *node) {
                    HENGE_MEMORY_RING);
     memory_release(node->memory, node->slots_waiting, slots * sizeof(*node->slots_waiting),
                    HENGE_MEMORY_MEMBER);
+    memory_release(node->memory, node->retired,
+                   node->settings.live_views_max * sizeof(struct henge_view *),
+                   HENGE_MEMORY_MEMBER);
     node->ring_members = NULL;
     node->slots_waiting = NULL;
+    node->retired = NULL;
 }
 
 static bool read_create(struct gossip_node *node) {
@@ -116,7 +120,9 @@ static bool read_create(struct gossip_node *node) {
         memory_alloc_array(node->memory, slots, sizeof(*node->ring_members), HENGE_MEMORY_RING);
     node->slots_waiting =
         memory_alloc_array(node->memory, slots, sizeof(*node->slots_waiting), HENGE_MEMORY_MEMBER);
-    return node->ring_members && node->slots_waiting;
+    node->retired = memory_alloc_array(node->memory, node->settings.live_views_max,
+                                       sizeof(struct henge_view *), HENGE_MEMORY_MEMBER);
+    return node->ring_members && node->slots_waiting && node->retired;
 }
 
 bool gossip_node_read(struct gossip_node *node, uint64_t now_ns) {
@@ -133,14 +139,12 @@ bool gossip_node_read(struct gossip_node *node, uint64_t now_ns) {
 }
 
 static bool arrays_create(struct gossip_node *node) {
-    size_t slots = node->settings.membership.members_max;
-    node->peer_dirty =
-        memory_alloc_array(node->memory, slots, sizeof(*node->peer_dirty), HENGE_MEMORY_MEMBER);
     node->events_capacity =
         node->settings.is_unread ? GOSSIP_NODE_EVENTS_UNREAD : GOSSIP_NODE_EVENTS_PENDING;
     node->events = memory_alloc_array(node->memory, node->events_capacity, sizeof(*node->events),
                                       HENGE_MEMORY_EVENT);
-    return node->peer_dirty && node->events && (node->settings.is_unread || read_create(node));
+    return gossip_node_feed_create(node) && node->events &&
+           (node->settings.is_unread || read_create(node));
 }
 
 struct gossip_node *gossip_node_create(const struct gossip_node_settings *settings,
@@ -177,6 +181,9 @@ struct gossip_node *gossip_node_create(const struct gossip_node_settings *settin
         node->membership =
             membership_create(&settings->membership, &observer, store, memory, now_ns);
     }
+    node->settings.membership.self = NULL; /* lent for creation only, both */
+    node->settings.membership.former = NULL;
+    node->settings.membership.former_count = 0;
     if (!node->membership) {
         gossip_node_destroy(node);
         return NULL;
@@ -199,14 +206,12 @@ bool gossip_node_is_reclaimed(const struct gossip_node *node) {
 
 void gossip_node_destroy(struct gossip_node *node) {
     struct memory *memory = node->memory;
-    size_t slots = node->settings.membership.members_max;
     gossip_node_last_view(node);
     if (node->membership) {
         membership_destroy(node->membership);
     }
     read_destroy(node);
-    memory_release(memory, node->peer_dirty, slots * sizeof(*node->peer_dirty),
-                   HENGE_MEMORY_MEMBER);
+    gossip_node_feed_destroy(node);
     memory_release(memory, node->events, node->events_capacity * sizeof(*node->events),
                    HENGE_MEMORY_EVENT);
     memory_release(memory, node, sizeof(*node), HENGE_MEMORY_CORE);

@@ -17,9 +17,8 @@
 
 enum {
     GOSSIP_NODE_EVENTS_PENDING = 256, /* held back until the view that shows them is published */
-    GOSSIP_NODE_EVENTS_UNREAD = 16,   /* room for them when nobody reads; more is borrowed */
+    GOSSIP_NODE_EVENTS_UNREAD = 2,    /* room for them when nobody reads; more is borrowed */
     GOSSIP_NODE_DIRTY_LISTED = 128,   /* beyond that the marks themselves are walked */
-    GOSSIP_NODE_LIVE_VIEWS_MAX = 64
 };
 
 struct gossip_node_hooks {
@@ -83,7 +82,7 @@ struct gossip_node {
     uint64_t ring_version;
     uint64_t ring_fingerprint;
     bool has_forgotten; /* with is_unread: forgotten slots wait for the end of the call only */
-    struct henge_view *retired[GOSSIP_NODE_LIVE_VIEWS_MAX]; /* not yet reclaimed, oldest first */
+    struct henge_view **retired; /* not yet reclaimed, oldest first; live_views_max */
     uint32_t retired_count;
     struct ring_member *ring_members; /* scratch, members_max */
 
@@ -101,10 +100,11 @@ struct gossip_node {
     uint32_t slots_waiting_count;
 
     /* What the detector has still to hear: state, offered until taken. */
-    uint8_t *peer_dirty;                            /* by slot, PEER_DIRTY_*; members_max */
-    uint16_t dirty_slots[GOSSIP_NODE_DIRTY_LISTED]; /* those with peer_dirty != 0, ... */
-    uint32_t dirty_count;                           /* all of them; */
-    uint32_t dirty_unlisted;                        /* ... but for so many */
+    uint8_t *peer_dirty;     /* PEER_DIRTY_*, two bits by slot; members_max */
+    uint16_t *dirty_slots;   /* those with a mark, ... */
+    uint32_t dirty_capacity; /* up to GOSSIP_NODE_DIRTY_LISTED */
+    uint32_t dirty_count;    /* all of them; */
+    uint32_t dirty_unlisted; /* ... but for so many */
     bool generation_dirty;
     bool is_silent; /* evicted, or without its name: the detector is to be silent too */
     bool feed_is_behind;
@@ -184,6 +184,8 @@ enum henge_status gossip_node_set_weight(struct gossip_node *node, uint16_t weig
                                          uint64_t now_ns);
 
 /* gossip_feed.c: what the detector has to hear. */
+bool gossip_node_feed_create(struct gossip_node *node); /* false: no memory */
+void gossip_node_feed_destroy(struct gossip_node *node);
 void gossip_node_feed_mark(struct gossip_node *node, const struct member_change *change);
 bool gossip_node_feed(struct gossip_node *node); /* false: something is left */
 

@@ -105,16 +105,17 @@ static struct membership *listener(const struct watch *watch, uint32_t host,
                                    struct record_store *store, struct memory *memory) {
     struct membership_settings settings = sim_gossip(watch->sim, host)->settings.membership;
     static const char name[] = "listener";
-    settings.self = (struct record_fields){.name = name,
-                                           .name_bytes = sizeof name - 1,
-                                           .role = "",
-                                           .region = "",
-                                           .zone = "",
-                                           .generation = 1,
-                                           .weight = 1,
-                                           .vnodes = 1,
-                                           .ring_state = HENGE_RING_ACTIVE,
-                                           .address = sim_address(watch->sim, host)};
+    struct record_fields self = {.name = name,
+                                 .name_bytes = sizeof name - 1,
+                                 .role = "",
+                                 .region = "",
+                                 .zone = "",
+                                 .generation = 1,
+                                 .weight = 1,
+                                 .vnodes = 1,
+                                 .ring_state = HENGE_RING_ACTIVE,
+                                 .address = sim_address(watch->sim, host)};
+    settings.self = &self;
     struct membership_observer observer = {.on_change = NULL};
     return membership_create(&settings, &observer, store, memory, 0);
 }

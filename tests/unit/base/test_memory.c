@@ -67,6 +67,36 @@ Test(memory, arrays_are_zeroed_and_do_not_overflow) {
     cr_assert_eq(held(&memory, HENGE_MEMORY_CORE), 0);
 }
 
+Test(memory, grows_by_half_up_to_a_bound_and_zeroes_what_is_new) {
+    struct memory memory;
+    memory_init(&memory, NULL);
+    uint32_t capacity = 0, steps = 0;
+    uint64_t *array = NULL, *grown;
+    while ((grown = memory_grow(&memory, array, &capacity, 64, sizeof *array, HENGE_MEMORY_CORE)) !=
+           NULL) {
+        array = grown;
+        cr_assert_eq(array[capacity - 1], 0);
+        for (uint32_t i = 0; i < capacity; i++) {
+            cr_assert(array[i] == 0 || array[i] == i + 1);
+            array[i] = i + 1;
+        }
+        cr_assert_leq(++steps, 10);
+    }
+    cr_assert_eq(capacity, 64);
+    cr_assert_eq(array[63], 64, "the refusal has changed nothing");
+    cr_assert_eq(atomic_load(&memory.held_bytes[HENGE_MEMORY_CORE]), 64 * sizeof *array);
+    memory_release(&memory, array, capacity * sizeof *array, HENGE_MEMORY_CORE);
+}
+
+Test(memory, without_memory_an_array_does_not_grow) {
+    struct memory memory;
+    memory_init(&memory, NULL);
+    uint32_t capacity = 0;
+    memory_fail_after(&memory, 0);
+    cr_assert_null(memory_grow(&memory, NULL, &capacity, 64, 8, HENGE_MEMORY_CORE));
+    cr_assert_eq(capacity, 0);
+}
+
 struct witness {
     size_t calls, bytes, alignment;
     enum henge_memory_tag tag;

@@ -203,7 +203,10 @@ Test(rotation, a_new_one_goes_to_a_random_place) {
 /* relay */
 
 Test(relay, nack_at_four_fifths_and_bounded) {
-    struct relays relays = {0};
+    struct memory memory;
+    struct relays relays;
+    memory_init(&memory, NULL);
+    relays_init(&relays, &memory);
     for (uint32_t i = 0; i < RELAYS_MAX; i++) {
         struct relay *relay = relays_add(&relays, i + 1, 1000, 500);
         cr_assert_not_null(relay);
@@ -225,4 +228,22 @@ Test(relay, nack_at_four_fifths_and_bounded) {
     cr_assert_null(relays_find(&relays, 5, 9, 4));
     cr_assert_null(relays_find(&relays, 0, 9, 4), "0 is no number");
     cr_assert_not_null(relays_add(&relays, 99, 1000, 500));
+    relays_deinit(&relays);
+}
+
+Test(relay, without_memory_there_are_as_many_as_before) {
+    struct memory memory;
+    struct relays relays;
+    memory_init(&memory, NULL);
+    relays_init(&relays, &memory);
+    uint32_t sequence = 1;
+    memory_fail_after(&memory, 1);
+    while (relays_add(&relays, sequence, 1000, 500) != NULL) {
+        cr_assert_leq(++sequence, RELAYS_MAX);
+    }
+    cr_assert_eq(relays.count, sequence - 1);
+    cr_assert_gt(relays.count, 0);
+    cr_assert_not_null(relays_add(&relays, sequence, 1000, 500), "there is memory again");
+    relays_deinit(&relays);
+    cr_assert_eq(atomic_load(&memory.held_bytes[HENGE_MEMORY_MEMBER]), 0);
 }

@@ -240,7 +240,10 @@ Test(peers, memory_per_peer) {
 
 /* Sixty-four reports wait; one more is dropped, and the table empties itself. */
 Test(pending, is_bounded_and_closes_its_gaps) {
-    struct pendings pendings = {0};
+    struct memory memory;
+    struct pendings pendings;
+    memory_init(&memory, NULL);
+    pendings_init(&pendings, &memory);
     for (uint32_t slot = 0; slot < PENDINGS_MAX; slot++) {
         cr_assert_not_null(pending_add(&pendings, slot, PENDING_ALIVE));
     }
@@ -254,4 +257,5 @@ Test(pending, is_bounded_and_closes_its_gaps) {
     pending_drop_all(&pendings, PENDING_ALIVE);
     cr_assert_eq(pending_compact(&pendings), 2);
     cr_assert_eq(pending_find(&pendings, 5)->reports, PENDING_FAILED);
+    pendings_deinit(&pendings);
 }

@@ -194,16 +194,15 @@ Test(parts, every_allocation_may_fail) {
 
 Test(parts, create_without_memory_gives_null_and_leaks_nothing) {
     struct record_store *store = record_store_create(&memory);
-    struct membership_settings settings = {.self = {.name = "a",
-                                                    .name_bytes = 1,
-                                                    .role = "",
-                                                    .region = "",
-                                                    .zone = "",
-                                                    .address = cluster_address(1),
-                                                    .vnodes = 1},
-                                           .payload_bytes_max = 524,
-                                           .members_max = 10,
-                                           .fanout = 4};
+    struct record_fields self = {.name = "a",
+                                 .name_bytes = 1,
+                                 .role = "",
+                                 .region = "",
+                                 .zone = "",
+                                 .address = cluster_address(1),
+                                 .vnodes = 1};
+    struct membership_settings settings = {
+        .self = &self, .payload_bytes_max = 524, .members_max = 10, .fanout = 4};
     struct membership_observer observer = {0};
     uint32_t refused = 0;
     for (int64_t after = 0; after < 12; after++) {
@@ -214,9 +213,9 @@ Test(parts, create_without_memory_gives_null_and_leaks_nothing) {
         membership_destroy(membership);
     }
     cr_assert_geq(refused, 5);
-    settings.self.vnodes = 0;
+    self.vnodes = 0;
     cr_assert_null(membership_create(&settings, &observer, store, &memory, 5));
-    settings.self.vnodes = 1;
+    self.vnodes = 1;
     settings.payload_bytes_max = 100;
     cr_assert_null(membership_create(&settings, &observer, store, &memory, 5), "fits nowhere");
     record_store_destroy(store);

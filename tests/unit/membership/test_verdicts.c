@@ -237,11 +237,15 @@ Test(verdicts, who_accuses_all_counts_for_few) {
 }
 
 Test(verdicts, many_accusers_are_watched_in_little_room) {
-    struct accuser_budgets budgets = {0};
+    struct memory memory;
+    struct accuser_budgets budgets = {.memory = &memory};
+    memory_init(&memory, NULL);
     for (uint64_t accuser = 1; accuser < 1000; accuser++)
         for (uint32_t i = 0; i < 6; i++)
             cr_assert_eq(accuser_budgets_spend(&budgets, accuser, true, NS_PER_S, NS_PER_S), i < 4);
     cr_assert(accuser_budgets_spend(&budgets, 999, false, NS_PER_S, NS_PER_S));
+    cr_assert_eq(budgets.count, ACCUSERS_WATCHED_MAX);
+    accuser_budgets_deinit(&budgets);
 }
 
 /* Freeze. */

@@ -64,7 +64,8 @@ static void begin(void) {
     config.members_max = 16;
     config.live_views_max = 3;
     node_settings_gossip(&config, 0, &settings);
-    settings.membership.self = fields_of("a", GENERATION, 1000);
+    const struct record_fields self = fields_of("a", GENERATION, 1000);
+    settings.membership.self = &self;
     settings.membership.wall_ms = GENERATION;
     memory_init(&world.memory, NULL);
     world.now_ns = 100000 * MS;

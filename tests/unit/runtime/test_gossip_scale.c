@@ -67,7 +67,8 @@ static void begin(void) {
     henge_config_init(&config, HENGE_PRESET_LAN);
     config.members_max = OTHERS + 1;
     node_settings_gossip(&config, 0, &settings);
-    settings.membership.self = fields_of("self", 1);
+    const struct record_fields self = fields_of("self", 1);
+    settings.membership.self = &self;
     settings.membership.wall_ms = GENERATION;
     settings.is_unread = true;
     scale = (struct scale){.now_ns = 100 * NS_PER_S, .taken_most = UINT32_MAX};

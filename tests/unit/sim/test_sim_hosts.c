@@ -1,5 +1,6 @@
 /* What is asked of hosts, and their clocks: restarts, places, leaving, metadata, drift. */
 #include "henge/members.h"
+#include "membership/state.h"
 #include "tests/unit/sim/world.h"
 #include <string.h>
 
@@ -122,13 +123,13 @@ Test(sim_hosts, former_peers_are_kept_unless_forgotten) {
         .kind = SIM_RESTART, .who = {3, 1, 1}, .duration_ns = SECONDS(1), .amount = -1};
     sim_act(world.sim, &action);
     world_run(SECONDS(1));
-    cr_assert_eq(sim_gossip(world.sim, 3)->settings.membership.former_count, 9);
+    cr_assert_eq(sim_gossip(world.sim, 3)->membership->contact.former_count, 9);
     world_run(SECONDS(60));
     cr_assert(world_agrees(), "found again without a seed");
     action.flag = SIM_RESTART_FORGETS;
     sim_act(world.sim, &action);
     world_run(SECONDS(1));
-    cr_assert_eq(sim_gossip(world.sim, 3)->settings.membership.former_count, 0);
+    cr_assert_eq(sim_gossip(world.sim, 3)->membership->contact.former_count, 0);
 }
 
 Test(sim_hosts, where_a_process_has_ended_its_machine_says_so) {
