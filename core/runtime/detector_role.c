@@ -65,6 +65,10 @@ static void on_gossip_message(struct detector_role *role, const struct role_mess
         pass_on(role, message);
         break;
     case ROLE_DETACH:
+        if (node) {
+            /* The rest of it ends on the gossip thread, these are shared on this one. */
+            detector_peers_clear(node->detector->detector);
+        }
         desk->nodes[message->node] = NULL;
         heap_remove(&desk->timers, message->node);
         pass_on(role, message);

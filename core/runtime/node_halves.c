@@ -73,8 +73,9 @@ static enum henge_status detector_half(struct henge_node *node, uint64_t now_ns)
     settings.generation = membership_member(node->gossip->membership, 0)->generation;
     settings.random_seed = hash64_pair(node->random_seed, 1);
     struct detector_node_hooks hooks = {.context = node, .to_gossip = to_gossip};
-    node->detector = detector_node_create(&settings, node->id, &hooks, &node->overlay,
-                                          &node->runtime->memory, now_ns);
+    node->detector =
+        detector_node_create(&settings, node->id, &hooks, &node->overlay, node->runtime->identities,
+                             &node->runtime->memory, now_ns);
     return node->detector ? HENGE_OK : HENGE_NO_MEMORY;
 }
 

@@ -1,12 +1,14 @@
 /* core/runtime/runtime.c - making, starting, stopping and freeing a runtime. */
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/base/random.h"
 #include "core/runtime/detector_role.h"
 #include "core/runtime/gossip_role.h"
 #include "core/runtime/io_role.h"
 #include "core/runtime/node_internal.h"
 #include "core/runtime/thread.h"
 #include "io/stream.h"
+#include "membership/detector/identities.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,8 +125,13 @@ static enum henge_status roles_create(struct henge_runtime *runtime) {
                                             _Alignof(struct henge_reader), HENGE_MEMORY_CORE);
     runtime->epochs = epoch_domain_create(&runtime->memory, runtime->config.readers_max);
     runtime->store = record_store_create(&runtime->memory);
+    uint64_t secret;
+    if (!random_from_system(&secret, sizeof(secret))) {
+        return HENGE_SYSTEM;
+    }
+    runtime->identities = identities_create(&runtime->memory, secret);
     if (!runtime->nodes || !runtime->readers || !runtime->epochs || !runtime->store ||
-        !queues_create(runtime)) {
+        !runtime->identities || !queues_create(runtime)) {
         return HENGE_NO_MEMORY;
     }
     memset((void *)runtime->readers, 0, runtime->config.readers_max * sizeof(*runtime->readers));
@@ -261,6 +268,7 @@ void henge_runtime_destroy(struct henge_runtime *runtime) {
     if (runtime->store) {
         record_store_destroy(runtime->store);
     }
+    identities_destroy(runtime->identities);
     memory_release(memory, (void *)runtime->readers,
                    runtime->config.readers_max * sizeof(*runtime->readers), HENGE_MEMORY_CORE);
     memory_release(memory, (void *)runtime->nodes, runtime->limits.nodes * sizeof(*runtime->nodes),

@@ -79,7 +79,8 @@ struct henge_runtime {
     struct transport *transport;
     char transport_reason[256];
     struct epoch_domain *epochs;
-    struct record_store *store; /* gossip thread, or nobody runs */
+    struct record_store *store;    /* gossip thread, or nobody runs */
+    struct identities *identities; /* detector thread, or nobody runs */
     struct role_queues queues;
     struct io_role *io;
     struct gossip_role *gossip;

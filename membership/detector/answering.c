@@ -31,13 +31,14 @@ static void heard_of(struct detector *detector, uint64_t name_hash, uint64_t gen
                      const struct vitals *vitals) {
     const struct detector_observer *observer = &detector->observer;
     struct peer *peer = peers_find(&detector->peers, name_hash);
-    if (peer == NULL || generation < peer->generation) {
+    uint64_t known = peer != NULL ? peers_generation(&detector->peers, peer) : UINT64_MAX;
+    if (peer == NULL || generation < known) {
         return;
     }
-    if (generation > peer->generation || vitals->version > peer->version) {
+    if (generation > known || vitals->version > peer->version) {
         report_alive(detector, peer, generation, vitals->version);
     }
-    if (generation == peer->generation) {
+    if (generation == known) {
         observer->on_peer_fingerprint(observer->context, peers_slot(&detector->peers, peer),
                                       vitals->fingerprint, vitals->fingerprint_age_ms * NS_PER_MS);
     }
@@ -145,8 +146,8 @@ static void receive_ping_req(struct detector *detector, const struct incoming *i
     const struct packet_source *source = incoming->source;
     contact(detector, incoming, 0);
     const struct peer *target = peers_find(&detector->peers, request->target_name_hash);
-    if (target == NULL || target->generation != request->target_generation ||
-        target->status == HENGE_LEFT) {
+    if (target == NULL || target->status == HENGE_LEFT ||
+        peers_generation(&detector->peers, target) != request->target_generation) {
         detector->counters.relays_unknown++;
         return;
     }
@@ -200,10 +201,11 @@ static void receive_nack(struct detector *detector, const struct incoming *incom
 static void receive_not_me(struct detector *detector, const struct incoming *incoming) {
     const struct not_me *not_me = &incoming->message->as.not_me;
     const struct message_head *head = &incoming->message->head;
-    struct peer *asked = peers_find(&detector->peers, not_me->asked_name_hash);
+    const struct peers *peers = &detector->peers;
+    struct peer *asked = peers_find(peers, not_me->asked_name_hash);
     contact(detector, incoming, 0);
-    if (asked == NULL || asked->generation != not_me->asked_generation ||
-        !peer_is_at(asked, &incoming->source->address) ||
+    if (asked == NULL || peers_generation(peers, asked) != not_me->asked_generation ||
+        !peers_is_at(peers, asked, &incoming->source->address) ||
         (head->source_name_hash == not_me->asked_name_hash &&
          head->source_generation <= not_me->asked_generation)) {
         detector->counters.answers_late++;
@@ -224,11 +226,14 @@ static struct incoming incoming_of(const struct detector *detector,
     incoming.received_ns = source->received_ns != 0 && source->received_ns < detector->now_ns
                                ? source->received_ns
                                : detector->now_ns;
-    incoming.peer = peers_find(&detector->peers, message->head.source_name_hash);
-    if (incoming.peer != NULL && incoming.peer->generation != message->head.source_generation) {
+    const struct peers *peers = &detector->peers;
+    incoming.peer = peers_find(peers, message->head.source_name_hash);
+    if (incoming.peer != NULL &&
+        peers_generation(peers, incoming.peer) != message->head.source_generation) {
         incoming.peer = NULL;
     }
-    incoming.is_direct = incoming.peer != NULL && peer_is_at(incoming.peer, &source->address);
+    incoming.is_direct =
+        incoming.peer != NULL && peers_is_at(peers, incoming.peer, &source->address);
     return incoming;
 }
 

@@ -8,7 +8,8 @@
 #include "henge/members.h"
 
 struct detector *detector_create(const struct detector_settings *settings,
-                                 const struct detector_observer *observer, struct memory *memory,
+                                 const struct detector_observer *observer,
+                                 struct identities *identities, struct memory *memory,
                                  uint64_t now_ns) {
     ASSERT(settings->period_ns > 0 && settings->timeout_min_ns <= settings->timeout_max_ns);
     ASSERT(settings->indirect <= PROBE_HELPERS_MAX);
@@ -23,7 +24,7 @@ struct detector *detector_create(const struct detector_settings *settings,
     detector->observer = *observer;
     detector->memory = memory;
     detector->random = random_of_seed(settings->random_seed);
-    peers_init(&detector->peers, memory, &detector->random, settings->peers_max);
+    peers_init(&detector->peers, identities, memory, &detector->random, settings->peers_max);
     detector->peers.expected = settings->slots_expected;
     relays_init(&detector->relays, memory);
     streams_init(&detector->streams, memory);
@@ -136,11 +137,12 @@ bool detector_answer(struct detector *detector, struct outbox *outbox,
 
 struct probe_message detector_ping(const struct detector *detector, const struct peer *peer,
                                    uint32_t sequence, const struct held *held) {
+    const struct identity *target = peers_identity(&detector->peers, peer);
     return (struct probe_message){
         .head = head_of(detector, MESSAGE_PING),
         .as.ping = {.sequence = sequence,
-                    .target_name_hash = peer->name_hash,
-                    .target_generation = peer->generation,
+                    .target_name_hash = target->name_hash,
+                    .target_generation = target->generation,
                     .held = held != NULL ? *held : detector_held(detector, peer),
                     .vitals = detector_vitals(detector)}};
 }
@@ -148,8 +150,9 @@ struct probe_message detector_ping(const struct detector *detector, const struct
 bool detector_send_ping(struct detector *detector, struct outbox *outbox, const struct peer *peer,
                         uint32_t sequence, const struct held *held) {
     struct probe_message message = detector_ping(detector, peer, sequence, held);
-    struct henge_address address = peer_address(peer);
-    return detector_send(detector, outbox, &address, peer->generation, MESSAGE_PING, &message);
+    const struct identity *target = peers_identity(&detector->peers, peer);
+    return detector_send(detector, outbox, &target->address, target->generation, MESSAGE_PING,
+                         &message);
 }
 
 /* When the protocol itself has something to do. */
@@ -237,15 +240,20 @@ bool detector_wants_horizon(const struct detector *detector) {
     return false;
 }
 
+static bool is_known_as(const struct peers *peers, uint32_t slot,
+                        const struct detector_peer *peer) {
+    const struct peer *before = peers_at(peers, slot);
+    const struct identity *known = before != NULL ? peers_identity(peers, before) : NULL;
+    return known != NULL && known->name_hash == peer->name_hash &&
+           known->generation == peer->generation && peers_is_at(peers, before, &peer->address);
+}
+
 void detector_peer_set(struct detector *detector, uint32_t slot, const struct detector_peer *peer) {
     struct peers *peers = &detector->peers;
     if (peer->name_hash == detector->settings.name_hash) {
         return; /* this node knows itself */
     }
-    const struct peer *before = peers_at(peers, slot);
-    if (before != NULL &&
-        (before->name_hash != peer->name_hash || before->generation != peer->generation ||
-         !peers_is_probed(peer->status) || !peer_is_at(before, &peer->address))) {
+    if (!peers_is_probed(peer->status) || !is_known_as(peers, slot, peer)) {
         probing_peer_changed(detector, slot);
     }
     bool was_idle = peers->probed.count == 0;
@@ -266,7 +274,7 @@ void detector_refused(struct detector *detector, const struct henge_address *add
     for (uint32_t i = 0; i < detector->probes_count; i++) {
         struct probe *probe = &detector->probes[i];
         const struct peer *peer = peers_at(&detector->peers, probe->slot);
-        if (probe->stage == PROBE_DIRECT && peer_is_at(peer, address)) {
+        if (probe->stage == PROBE_DIRECT && peers_is_at(&detector->peers, peer, address)) {
             probe_refused(probe, detector->now_ns);
         }
     }
@@ -274,6 +282,11 @@ void detector_refused(struct detector *detector, const struct henge_address *add
 
 void detector_script_done(struct detector *detector, uint64_t token) {
     streams_script_done(&detector->streams, token);
+}
+
+void detector_peers_clear(struct detector *detector) {
+    probing_end_all(detector);
+    peers_clear(&detector->peers);
 }
 
 void detector_peer_remove(struct detector *detector, uint32_t slot) {

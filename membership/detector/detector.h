@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct detector;
+struct identities; /* identities.h */
 
 struct detector_settings {
     const struct profile *profile; /* NULL: profile_henge */
@@ -60,9 +61,12 @@ struct detector_observer {
     void (*on_contact)(void *context, uint32_t slot, uint64_t now_ns, uint32_t rtt_us);
 };
 
+/* `identities` is shared by the detectors of one thread, and outlives them. */
 struct detector *detector_create(const struct detector_settings *settings,
-                                 const struct detector_observer *observer, struct memory *memory,
+                                 const struct detector_observer *observer,
+                                 struct identities *identities, struct memory *memory,
                                  uint64_t now_ns);
+/* On another thread than that of the identities only after detector_peers_clear on theirs. */
 void detector_destroy(struct detector *detector);
 
 void detector_receive(struct detector *detector, const uint8_t *message, size_t bytes,
@@ -90,6 +94,8 @@ void detector_suspended(struct detector *detector, uint64_t gap_ns);
 /* From the gossip half. */
 void detector_peer_set(struct detector *detector, uint32_t slot, const struct detector_peer *peer);
 void detector_peer_remove(struct detector *detector, uint32_t slot);
+/* All of them: this detector is about to end. */
+void detector_peers_clear(struct detector *detector);
 /* Probes this suspect at once, beside the periodic probe: a direct ping, then helpers and a second
  * ping, each within the peer's own timeout. Silence is told through on_probe_failed; a version that
  * has risen through on_peer_alive. Dropped when all places are taken; while this node

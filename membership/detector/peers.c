@@ -14,14 +14,16 @@ enum {
 
 static const enum henge_memory_tag TAG = HENGE_MEMORY_MEMBER;
 
-static uint64_t hash_of(const void *slots, uint32_t slot) {
-    return ((const struct peer *)slots)[slot].name_hash;
+static uint64_t hash_of(const void *context, uint32_t slot) {
+    const struct peers *peers = context;
+    return peers_identity(peers, &peers->by_slot[slot])->name_hash;
 }
 
-void peers_init(struct peers *peers, struct memory *memory, struct random *random,
-                uint32_t peers_max) {
+void peers_init(struct peers *peers, struct identities *identities, struct memory *memory,
+                struct random *random, uint32_t peers_max) {
     *peers =
-        (struct peers){.memory = memory,
+        (struct peers){.identities = identities,
+                       .memory = memory,
                        .capacity_max = peers_max < PEER_SLOTS_MAX ? peers_max + 1 : PEER_SLOTS_MAX};
     peers->by_name.multiplier = random_u64(random) | 1;
     peers->by_name.hash_of = hash_of;
@@ -41,6 +43,7 @@ static void release_arrays(struct peers *peers) {
 }
 
 void peers_deinit(struct peers *peers) {
+    peers_clear(peers);
     release_arrays(peers);
     pendings_deinit(&peers->pendings);
     memory_release(peers->memory, peers->dead.slots, peers->dead_capacity * sizeof(uint16_t), TAG);
@@ -129,29 +132,33 @@ static void move_to(struct peers *peers, struct random *random, uint32_t slot, u
 bool peers_set(struct peers *peers, struct random *random, uint32_t slot,
                const struct detector_peer *known) {
     struct peer *peer = peers_at(peers, slot);
-    if (peer != NULL && peer->name_hash != known->name_hash) {
+    if (peer != NULL && peers_identity(peers, peer)->name_hash != known->name_hash) {
         peers_remove(peers, slot);
     }
     if ((slot >= peers->capacity && !grow(peers, slot)) || !has_place(peers, known->status)) {
         return false;
     }
+    uint32_t identity =
+        identities_take(peers->identities, known->name_hash, known->generation, &known->address);
+    if (identity == IDENTITY_NONE) {
+        return false;
+    }
     peer = &peers->by_slot[slot];
     move_to(peers, random, slot, known->status);
-    if (!peer->is_used) {
+    if (peer->is_used) {
+        pending_overtaken(&peers->pendings, slot,
+                          known->generation == peers_generation(peers, peer),
+                          known->version == peer->version, known->generation, known->version);
+        if (!peers_is_at(peers, peer, &known->address)) {
+            peer->rtt = (struct rtt){0};
+        }
+        identities_give_back(peers->identities, peer->identity);
+    } else {
         *peer = (struct peer){.is_used = true, .status = known->status, .place = peer->place};
     }
-    pending_overtaken(&peers->pendings, slot, known->generation == peer->generation,
-                      known->version == peer->version, known->generation, known->version);
-    if (!peer_is_at(peer, &known->address)) {
-        peer->rtt = (struct rtt){0};
-    }
-    peer->name_hash = known->name_hash;
-    peer->generation = known->generation;
+    peer->identity = identity;
     peer->version = known->version;
-    memcpy(peer->address, known->address.bytes, sizeof peer->address);
-    peer->port = known->address.port;
-    peer->family = known->address.family;
-    slot_index_put(&peers->by_name, peers->by_slot, peer->name_hash, slot);
+    slot_index_put(&peers->by_name, peers, known->name_hash, slot);
     return true;
 }
 
@@ -164,9 +171,16 @@ void peers_remove(struct peers *peers, uint32_t slot) {
     if (rotation != NULL) {
         rotation_remove(rotation, slot);
     }
-    slot_index_remove(&peers->by_name, peer->name_hash, slot);
+    slot_index_remove(&peers->by_name, peers_identity(peers, peer)->name_hash, slot);
     pending_drop(&peers->pendings, slot, UINT8_MAX);
+    identities_give_back(peers->identities, peer->identity);
     peer->is_used = false;
+}
+
+void peers_clear(struct peers *peers) {
+    for (uint32_t slot = 0; slot < peers->capacity; slot++) {
+        peers_remove(peers, slot);
+    }
 }
 
 struct peer *peers_at(const struct peers *peers, uint32_t slot) {
@@ -177,22 +191,24 @@ struct peer *peers_at(const struct peers *peers, uint32_t slot) {
 }
 
 struct peer *peers_find(const struct peers *peers, uint64_t name_hash) {
-    return peers_at(peers, slot_index_find(&peers->by_name, peers->by_slot, name_hash));
+    return peers_at(peers, slot_index_find(&peers->by_name, peers, name_hash));
 }
 
 uint32_t peers_slot(const struct peers *peers, const struct peer *peer) {
     return (uint32_t)(peer - peers->by_slot);
 }
 
-struct henge_address peer_address(const struct peer *peer) {
-    struct henge_address address = {.port = peer->port, .family = peer->family};
-    memcpy(address.bytes, peer->address, sizeof address.bytes);
-    return address;
+const struct identity *peers_identity(const struct peers *peers, const struct peer *peer) {
+    return identities_at(peers->identities, peer->identity);
 }
 
-bool peer_is_at(const struct peer *peer, const struct henge_address *address) {
-    return peer->port == address->port && peer->family == address->family &&
-           memcmp(peer->address, address->bytes, sizeof peer->address) == 0;
+uint64_t peers_generation(const struct peers *peers, const struct peer *peer) {
+    return peers_identity(peers, peer)->generation;
+}
+
+bool peers_is_at(const struct peers *peers, const struct peer *peer,
+                 const struct henge_address *address) {
+    return memcmp(&peers_identity(peers, peer)->address, address, sizeof *address) == 0;
 }
 
 static bool is_candidate(const struct peers *peers, uint32_t slot, uint32_t except) {

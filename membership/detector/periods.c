@@ -52,9 +52,10 @@ static void begin_period(struct detector *detector, struct outbox *outbox) {
     }
     uint32_t slot = rotation_next(&peers->probed, &detector->random);
     const struct peer *peer = peers_at(peers, slot);
+    const struct identity *identity = peers_identity(peers, peer);
     struct probe_target target = {.slot = slot,
-                                  .name_hash = peer->name_hash,
-                                  .generation = peer->generation,
+                                  .name_hash = identity->name_hash,
+                                  .generation = identity->generation,
                                   .version = peer->version};
     uint64_t length_ns = probe_length(detector, peer);
     detector->next_period_ns = detector->now_ns + probing_period(detector);
@@ -84,15 +85,17 @@ void detector_verify(struct detector *detector, uint32_t slot, uint64_t generati
                      uint32_t version) {
     const struct peer *peer = peers_at(&detector->peers, slot);
     bool is_wanted = peer != NULL && peers_is_probed(peer->status) &&
-                     peer->generation == generation && peer->version <= version &&
-                     !probing_is_under_way(detector, slot);
+                     peers_generation(&detector->peers, peer) == generation &&
+                     peer->version <= version && !probing_is_under_way(detector, slot);
     struct probe *free = is_wanted ? free_verification(detector) : NULL;
     if (free == NULL) {
         detector->counters.verifications_dropped++;
         return;
     }
-    struct probe_target target = {
-        .slot = slot, .name_hash = peer->name_hash, .generation = generation, .version = version};
+    struct probe_target target = {.slot = slot,
+                                  .name_hash = peers_identity(&detector->peers, peer)->name_hash,
+                                  .generation = generation,
+                                  .version = version};
     probe_ask(free, &target);
 }
 

@@ -148,7 +148,8 @@ static void ask_helpers(struct detector *detector, struct probe *probe, struct o
     uint32_t sequence = detector_next_sequence(detector);
     uint64_t remaining_us = (probe->end_ns - detector->now_ns) / NS_PER_US;
     for (uint32_t i = 0; i < count; i++) {
-        const struct peer *helper = peers_at(&detector->peers, slots[i]);
+        const struct peers *peers = &detector->peers;
+        const struct identity *helper = peers_identity(peers, peers_at(peers, slots[i]));
         struct probe_message message = {
             .as.ping_req = {.sequence = sequence,
                             .target_name_hash = probe->name_hash,
@@ -156,8 +157,7 @@ static void ask_helpers(struct detector *detector, struct probe *probe, struct o
                             .held = *held,
                             .remaining_us =
                                 remaining_us > UINT32_MAX ? UINT32_MAX : (uint32_t)remaining_us}};
-        struct henge_address address = peer_address(helper);
-        if (detector_send(detector, outbox, &address, helper->generation, MESSAGE_PING_REQ,
+        if (detector_send(detector, outbox, &helper->address, helper->generation, MESSAGE_PING_REQ,
                           &message)) {
             probe_helper_asked(probe, sequence, helper->name_hash);
         }
@@ -169,8 +169,9 @@ static void ask_by_stream(struct detector *detector, struct probe *probe, struct
                           const struct peer *peer, const struct held *held) {
     uint32_t sequence = detector_next_sequence(detector);
     struct probe_message ping = detector_ping(detector, peer, sequence, held);
+    const struct identity *identity = peers_identity(&detector->peers, peer);
     struct packet_target target = {
-        .address = peer_address(peer), .generation = peer->generation, .lane = LANE_DETECTOR};
+        .address = identity->address, .generation = identity->generation, .lane = LANE_DETECTOR};
     if (streams_request(&detector->streams, outbox, &target, &ping)) {
         probe_stream_asked(probe, sequence);
     }

@@ -18,7 +18,7 @@ static struct pending *refused(struct detector *detector, const struct peer *pee
 static bool tell_failed(struct detector *detector, const struct peer *peer) {
     const struct detector_observer *observer = &detector->observer;
     return observer->on_probe_failed(observer->context, peers_slot(&detector->peers, peer),
-                                     peer->generation, peer->version);
+                                     peers_generation(&detector->peers, peer), peer->version);
 }
 
 static bool tell_alive(struct detector *detector, const struct peer *peer, uint64_t generation,
@@ -31,7 +31,7 @@ static bool tell_alive(struct detector *detector, const struct peer *peer, uint6
 static bool tell_not_me(struct detector *detector, const struct peer *peer) {
     const struct detector_observer *observer = &detector->observer;
     return observer->on_not_me(observer->context, peers_slot(&detector->peers, peer),
-                               peer->generation);
+                               peers_generation(&detector->peers, peer));
 }
 
 void report_failed(struct detector *detector, struct peer *peer) {

@@ -204,7 +204,7 @@ static void detector_create_for(struct host *host, const struct henge_config *co
     settings.slots_expected = sim->settings.hosts;
     struct detector_node_hooks hooks = {.context = host, .to_gossip = turn_to_gossip};
     host->detector = detector_node_create(&settings, host->number, &hooks, &host->overlay,
-                                          &sim->nodes_memory, now_ns);
+                                          sim->identities, &sim->nodes_memory, now_ns);
     ASSERT(host->detector); /* sim_memory.h */
 }
 

@@ -3,6 +3,7 @@
 #include "core/base/assert.h"
 #include "core/base/hash.h"
 #include "core/runtime/node/own_record.h"
+#include "membership/detector/identities.h"
 #include "membership/state.h"
 #include "tools/sim/sim_internal.h"
 #include "tools/sim/sim_memory.h"
@@ -102,9 +103,10 @@ struct sim *sim_create(const struct sim_settings *settings) {
     sim->places = sim_take(sim, hosts * sizeof(*sim->places));
     sim->places_count = sim->places_capacity = hosts;
     sim->store = record_store_create(&sim->nodes_memory);
+    sim->identities = identities_create(&sim->nodes_memory, settings->seed);
     sim->epochs = epoch_domain_create(&sim->memory, 1);
     bool has_names = map_init(&sim->names, &sim->memory, hosts, HENGE_MEMORY_CORE);
-    ASSERT(sim->store && sim->epochs && has_names);
+    ASSERT(sim->store && sim->identities && sim->epochs && has_names);
     for (uint32_t number = 0; number < hosts; number++) {
         host_init(sim, number);
     }
@@ -132,6 +134,7 @@ void sim_destroy(struct sim *sim) {
     }
     struct memory *memory = &sim->memory;
     record_store_destroy(sim->store);
+    identities_destroy(sim->identities);
     epoch_domain_destroy(sim->epochs);
     cut_deinit(sim);
     stream_deinit(sim);

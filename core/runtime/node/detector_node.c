@@ -52,8 +52,8 @@ static void on_contact(void *context, uint32_t slot, uint64_t now_ns, uint32_t r
 
 struct detector_node *detector_node_create(const struct detector_settings *settings, uint32_t id,
                                            const struct detector_node_hooks *hooks,
-                                           struct overlay *overlay, struct memory *memory,
-                                           uint64_t now_ns) {
+                                           struct overlay *overlay, struct identities *identities,
+                                           struct memory *memory, uint64_t now_ns) {
     struct detector_node *node = memory_alloc_zeroed(memory, sizeof(*node), HENGE_MEMORY_CORE);
     if (!node) {
         return NULL;
@@ -73,7 +73,7 @@ struct detector_node *detector_node_create(const struct detector_settings *setti
         .on_peer_fingerprint = on_peer_fingerprint,
         .on_contact = on_contact,
     };
-    node->detector = detector_create(settings, &observer, memory, now_ns);
+    node->detector = detector_create(settings, &observer, identities, memory, now_ns);
     if (!node->detector) {
         memory_release(memory, node, sizeof(*node), HENGE_MEMORY_CORE);
         return NULL;

@@ -31,8 +31,9 @@ struct detector_node {
 
 struct detector_node *detector_node_create(const struct detector_settings *settings, uint32_t id,
                                            const struct detector_node_hooks *hooks,
-                                           struct overlay *overlay, struct memory *memory,
-                                           uint64_t now_ns);
+                                           struct overlay *overlay, struct identities *identities,
+                                           struct memory *memory, uint64_t now_ns);
+/* detector_destroy says which thread. */
 void detector_node_destroy(struct detector_node *node);
 
 /* PEER_SET, PEER_REMOVE, ACCUSED, GENERATION, FINGERPRINT, VERIFY, SCRIPT_DONE. */

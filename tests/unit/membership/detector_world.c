@@ -171,7 +171,8 @@ static void start(struct world_node *node) {
                                          .on_probes = on_probes,
                                          .on_peer_fingerprint = on_peer_fingerprint,
                                          .on_contact = on_contact};
-    node->detector = detector_create(&settings, &observer, &world.memory, world.now_ns);
+    node->detector =
+        detector_create(&settings, &observer, world.identities, &world.memory, world.now_ns);
     cr_assert_not_null(node->detector);
 }
 
@@ -201,6 +202,8 @@ void world_create_as(const struct profile *profile, uint32_t count, uint32_t gho
     cr_assert_leq(count, WORLD_NODES_MAX);
     memset(&world, 0, sizeof world);
     memory_init(&world.memory, NULL);
+    world.identities = identities_create(&world.memory, 1);
+    cr_assert_not_null(world.identities);
     world.profile = profile;
     world.now_ns = NS_PER_S;
     world.latency_ns = LATENCY;
@@ -223,6 +226,7 @@ void world_destroy(void) {
     for (uint32_t i = 0; i < world.count; i++) {
         detector_destroy(world.nodes[i].detector);
     }
+    identities_destroy(world.identities);
     for (int tag = 0; tag < HENGE_MEMORY_TAG_COUNT; tag++) {
         cr_assert_eq(atomic_load(&world.memory.held_bytes[tag]), 0);
     }

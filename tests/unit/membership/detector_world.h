@@ -7,6 +7,7 @@
 #include "core/base/clock.h"
 #include "core/base/memory.h"
 #include "membership/detector/detector.h"
+#include "membership/detector/identities.h"
 #include "membership/detector/probe_wire.h"
 #include <stdbool.h>
 
@@ -61,6 +62,7 @@ struct world {
     uint64_t latency_ns;
     uint32_t count;
     struct memory memory;
+    struct identities *identities;
     const struct profile *profile; /* of all */
     struct world_node nodes[WORLD_NODES_MAX];
     struct world_packet packets[WORLD_PACKETS_MAX];

@@ -351,7 +351,7 @@ Test(detector, refusal_of_memory_is_counted) {
     struct detector_settings settings = {.period_ns = PERIOD, .peers_max = 10};
     struct detector_observer observer = {0};
     memory_fail_after(&world.memory, 0);
-    cr_assert_null(detector_create(&settings, &observer, &world.memory, 0));
+    cr_assert_null(detector_create(&settings, &observer, world.identities, &world.memory, 0));
     world_destroy();
 }
 

@@ -23,7 +23,8 @@ Test(peers, found_by_slot_and_name_through_growth_and_removal) {
     struct peers peers;
     struct random random = random_of_seed(1);
     memory_init(&memory, NULL);
-    peers_init(&peers, &memory, &random, 200);
+    struct identities *identities = identities_create(&memory, 1);
+    peers_init(&peers, identities, &memory, &random, 200);
     for (uint32_t slot = 0; slot <= 200; slot++) {
         struct detector_peer known = known_peer(slot, (uint8_t)(slot % 4));
         cr_assert(peers_set(&peers, &random, slot, &known));
@@ -48,6 +49,7 @@ Test(peers, found_by_slot_and_name_through_growth_and_removal) {
     cr_assert_eq(peers.probed.count, 50);
     cr_assert_eq(peers.dead.count, 0);
     peers_deinit(&peers);
+    identities_destroy(identities);
     cr_assert_eq(atomic_load(&memory.held_bytes[HENGE_MEMORY_MEMBER]), 0);
 }
 
@@ -58,7 +60,8 @@ Test(peers, a_name_that_moved_is_found_in_its_new_slot) {
     struct peers peers;
     struct random random = random_of_seed(1);
     memory_init(&memory, NULL);
-    peers_init(&peers, &memory, &random, 20);
+    struct identities *identities = identities_create(&memory, 1);
+    peers_init(&peers, identities, &memory, &random, 20);
     struct detector_peer known = known_peer(7, HENGE_ALIVE);
     struct detector_peer other = known_peer(8, HENGE_ALIVE);
     cr_assert(peers_set(&peers, &random, 3, &known));
@@ -70,6 +73,7 @@ Test(peers, a_name_that_moved_is_found_in_its_new_slot) {
     cr_assert_eq(peers_slot(&peers, peers_find(&peers, other.name_hash)), 9);
     cr_assert_eq(peers.probed.count, 1);
     peers_deinit(&peers);
+    identities_destroy(identities);
 }
 
 Test(peers, round_trip_belongs_to_the_address) {
@@ -77,7 +81,8 @@ Test(peers, round_trip_belongs_to_the_address) {
     struct peers peers;
     struct random random = random_of_seed(1);
     memory_init(&memory, NULL);
-    peers_init(&peers, &memory, &random, 20);
+    struct identities *identities = identities_create(&memory, 1);
+    peers_init(&peers, identities, &memory, &random, 20);
     struct detector_peer known = known_peer(7, HENGE_ALIVE);
     cr_assert(peers_set(&peers, &random, 3, &known));
     rtt_measured(&peers_at(&peers, 3)->rtt, 1000000);
@@ -88,6 +93,7 @@ Test(peers, round_trip_belongs_to_the_address) {
     cr_assert(peers_set(&peers, &random, 3, &known));
     cr_assert_eq(rtt_smoothed_us(&peers_at(&peers, 3)->rtt), 0);
     peers_deinit(&peers);
+    identities_destroy(identities);
 }
 
 Test(peers, without_memory_nothing_changes) {
@@ -96,7 +102,8 @@ Test(peers, without_memory_nothing_changes) {
         struct peers peers;
         struct random random = random_of_seed(1);
         memory_init(&memory, NULL);
-        peers_init(&peers, &memory, &random, 100);
+        struct identities *identities = identities_create(&memory, 1);
+        peers_init(&peers, identities, &memory, &random, 100);
         struct detector_peer known = known_peer(1, HENGE_ALIVE);
         struct detector_peer far = known_peer(90, HENGE_ALIVE);
         cr_assert(peers_set(&peers, &random, 1, &known));
@@ -106,6 +113,7 @@ Test(peers, without_memory_nothing_changes) {
         cr_assert_eq(peers.probed.count, 1);
         cr_assert(peers_set(&peers, &random, 90, &far));
         peers_deinit(&peers);
+        identities_destroy(identities);
         cr_assert_eq(atomic_load(&memory.held_bytes[HENGE_MEMORY_MEMBER]), 0);
     }
 }
@@ -115,7 +123,8 @@ Test(peers, helpers_are_distinct_alive_and_never_the_target) {
     struct peers peers;
     struct random random = random_of_seed(1);
     memory_init(&memory, NULL);
-    peers_init(&peers, &memory, &random, 40);
+    struct identities *identities = identities_create(&memory, 1);
+    peers_init(&peers, identities, &memory, &random, 40);
     for (uint32_t slot = 0; slot < 40; slot++) {
         struct detector_peer known = known_peer(slot, (uint8_t)(slot % 4));
         cr_assert(peers_set(&peers, &random, slot, &known));
@@ -137,6 +146,7 @@ Test(peers, helpers_are_distinct_alive_and_never_the_target) {
     uint32_t none[1];
     cr_assert_eq(peers_sample_alive(&peers, &random, 8, none, 0), 0);
     peers_deinit(&peers);
+    identities_destroy(identities);
 }
 
 /* A third of the candidates: drawn while that goes well, else by walking the list. */
@@ -145,7 +155,8 @@ Test(peers, helpers_of_a_long_list_are_as_likely_each) {
     struct peers peers;
     struct random random = random_of_seed(1);
     memory_init(&memory, NULL);
-    peers_init(&peers, &memory, &random, 300);
+    struct identities *identities = identities_create(&memory, 1);
+    peers_init(&peers, identities, &memory, &random, 300);
     for (uint32_t slot = 0; slot < 300; slot++) {
         struct detector_peer known = known_peer(slot, slot % 3 == 0 ? HENGE_ALIVE : HENGE_SUSPECT);
         cr_assert(peers_set(&peers, &random, slot, &known));
@@ -175,6 +186,7 @@ Test(peers, helpers_of_a_long_list_are_as_likely_each) {
         cr_assert_eq(slots[0], 0, "the only candidate is never missed");
     }
     peers_deinit(&peers);
+    identities_destroy(identities);
 }
 
 /* Names come, go and move between slots; what is found is what a plain list says. */
@@ -186,7 +198,8 @@ Test(peers, found_by_name_through_any_history) {
         struct random random = random_of_seed(seed);
         uint32_t name_of[SLOTS], slot_of[NAMES];
         memory_init(&memory, NULL);
-        peers_init(&peers, &memory, &random, SLOTS - 1);
+        struct identities *identities = identities_create(&memory, 1);
+        peers_init(&peers, identities, &memory, &random, SLOTS - 1);
         for (uint32_t slot = 0; slot < SLOTS; slot++) {
             name_of[slot] = NAMES;
         }
@@ -214,6 +227,7 @@ Test(peers, found_by_name_through_any_history) {
             cr_assert(found == NULL || peers_slot(&peers, found) == slot_of[name]);
         }
         peers_deinit(&peers);
+        identities_destroy(identities);
         cr_assert_eq(atomic_load(&memory.held_bytes[HENGE_MEMORY_MEMBER]), 0);
     }
 }
@@ -226,15 +240,21 @@ Test(peers, memory_per_peer) {
         struct peers peers;
         struct random random = random_of_seed(i);
         memory_init(&memory, NULL);
-        peers_init(&peers, &memory, &random, 65534);
+        struct identities *identities = identities_create(&memory, 1);
+        peers_init(&peers, identities, &memory, &random, 65534);
         for (uint32_t slot = 0; slot < counts[i]; slot++) {
             struct detector_peer known = known_peer(slot, HENGE_ALIVE);
             cr_assert(peers_set(&peers, &random, slot, &known));
         }
         uint64_t bytes = atomic_load(&memory.held_bytes[HENGE_MEMORY_MEMBER]);
-        printf("%u peers: %.1f bytes each\n", counts[i], (double)bytes / counts[i]);
-        cr_assert_leq(bytes, (uint64_t)counts[i] * 64);
+        uint64_t shared = identities->capacity * sizeof(struct identity) +
+                          (sizeof(uint32_t) << identities->homes_bits) + sizeof *identities;
+        printf("%u peers: %.1f bytes each, and %.1f shared\n", counts[i],
+               (double)(bytes - shared) / counts[i], (double)shared / counts[i]);
+        cr_assert_leq(bytes - shared, (uint64_t)counts[i] * 32);
+        cr_assert_leq(shared, (uint64_t)counts[i] * 64);
         peers_deinit(&peers);
+        identities_destroy(identities);
     }
 }
 
@@ -258,4 +278,112 @@ Test(pending, is_bounded_and_closes_its_gaps) {
     cr_assert_eq(pending_compact(&pendings), 2);
     cr_assert_eq(pending_find(&pendings, 5)->reports, PENDING_FAILED);
     pendings_deinit(&pendings);
+}
+
+/* Identities: once for all, however many know them, and gone with the last. */
+
+static struct henge_address address_of(uint32_t number) {
+    return known_peer(number, HENGE_ALIVE).address;
+}
+
+Test(identities, one_who_is_the_same_is_kept_once) {
+    struct memory memory;
+    memory_init(&memory, NULL);
+    struct identities *identities = identities_create(&memory, 7);
+    struct henge_address here = address_of(1), there = address_of(2);
+    uint32_t first = identities_take(identities, 5, 1, &here);
+    cr_assert_eq(identities_take(identities, 5, 1, &here), first);
+    uint32_t life = identities_take(identities, 5, 2, &here);
+    uint32_t moved = identities_take(identities, 5, 1, &there);
+    cr_assert(life != first && moved != first && moved != life);
+    identities_give_back(identities, first);
+    cr_assert_eq(identities_at(identities, first)->generation, 1, "one still knows it");
+    identities_give_back(identities, first);
+    cr_assert_eq(identities_take(identities, 9, 4, &there), first, "its place is free");
+    cr_assert_eq(identities_take(identities, 5, 2, &here), life);
+    cr_assert_eq(identities_take(identities, 5, 1, &there), moved);
+    identities_destroy(identities);
+    cr_assert_eq(atomic_load(&memory.held_bytes[HENGE_MEMORY_MEMBER]), 0);
+}
+
+/* Against an array: thousands come and go, by the names of a hundred. */
+Test(identities, agree_with_an_array_through_growth_and_return) {
+    enum { NAMES = 100, LIVES = 20, STEPS = 20000 };
+    struct memory memory;
+    memory_init(&memory, NULL);
+    struct identities *identities = identities_create(&memory, 7);
+    struct random random = random_of_seed(3);
+    static uint32_t held[NAMES][LIVES], index_of[NAMES][LIVES];
+    for (uint32_t step = 0; step < STEPS; step++) {
+        uint32_t name = (uint32_t)random_below(&random, NAMES);
+        uint32_t life = (uint32_t)random_below(&random, LIVES);
+        struct henge_address address = address_of(life);
+        if (held[name][life] > 0 && random_below(&random, 2) == 0) {
+            identities_give_back(identities, index_of[name][life]);
+            held[name][life]--;
+            continue;
+        }
+        uint32_t index = identities_take(identities, name, life, &address);
+        cr_assert_neq(index, IDENTITY_NONE);
+        cr_assert(held[name][life]++ == 0 || index == index_of[name][life]);
+        index_of[name][life] = index;
+    }
+    for (uint32_t name = 0; name < NAMES; name++) {
+        for (uint32_t life = 0; life < LIVES; life++) {
+            const struct identity *identity = identities_at(identities, index_of[name][life]);
+            cr_assert(held[name][life] == 0 ||
+                      (identity->references == held[name][life] && identity->name_hash == name &&
+                       identity->generation == life));
+        }
+    }
+    identities_destroy(identities);
+}
+
+Test(identities, without_memory_there_is_none_and_nothing_changes) {
+    struct memory memory;
+    memory_init(&memory, NULL);
+    memory_fail_after(&memory, 0);
+    cr_assert_null(identities_create(&memory, 7));
+    struct identities *identities = identities_create(&memory, 7);
+    struct henge_address here = address_of(1);
+    for (int64_t allowed = 0; allowed < 2; allowed++) {
+        memory_fail_after(&memory, allowed);
+        cr_assert_eq(identities_take(identities, 5, 1, &here), IDENTITY_NONE);
+        memory_fail_after(&memory, -1);
+    }
+    uint32_t first = identities_take(identities, 0, 1, &here);
+    for (uint64_t name = 1; name < identities->capacity; name++) {
+        cr_assert_neq(identities_take(identities, name, 1, &here), IDENTITY_NONE);
+    }
+    memory_fail_after(&memory, 0);
+    cr_assert_eq(identities_take(identities, 500, 1, &here), IDENTITY_NONE, "full");
+    cr_assert_eq(identities_take(identities, 0, 1, &here), first);
+    identities_destroy(identities);
+}
+
+Test(identities, nodes_that_know_the_same_share_it) {
+    struct memory memory;
+    memory_init(&memory, NULL);
+    struct identities *identities = identities_create(&memory, 7);
+    struct random random = random_of_seed(1);
+    struct peers one, other;
+    peers_init(&one, identities, &memory, &random, 10);
+    peers_init(&other, identities, &memory, &random, 10);
+    struct detector_peer known = known_peer(7, HENGE_ALIVE);
+    cr_assert(peers_set(&one, &random, 3, &known));
+    cr_assert(peers_set(&other, &random, 4, &known));
+    cr_assert_eq(peers_identity(&one, peers_at(&one, 3)),
+                 peers_identity(&other, peers_at(&other, 4)));
+    known.address.port++;
+    cr_assert(peers_set(&one, &random, 3, &known));
+    cr_assert(peers_is_at(&one, peers_at(&one, 3), &known.address));
+    cr_assert_not(peers_is_at(&other, peers_at(&other, 4), &known.address));
+    peers_clear(&one);
+    cr_assert_null(peers_at(&one, 3));
+    cr_assert_eq(one.probed.count, 0);
+    cr_assert_not_null(peers_find(&other, known.name_hash));
+    peers_deinit(&one);
+    peers_deinit(&other);
+    identities_destroy(identities);
+    cr_assert_eq(atomic_load(&memory.held_bytes[HENGE_MEMORY_MEMBER]), 0);
 }
