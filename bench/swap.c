@@ -113,7 +113,7 @@ static void *work(void *argument) {
     struct worker *worker = argument;
     pin(worker->cpu);
     for (size_t first = 0;; first = (first + SECTION_LOOKUPS) % HASHES) {
-        const uint32_t what = atomic_load_explicit(&worker->world->what, memory_order_relaxed);
+        const uint32_t what = atomic_load_explicit(&worker->world->what, memory_order_acquire);
         if (what != atomic_load_explicit(&worker->seen, memory_order_relaxed)) {
             atomic_store_explicit(&worker->sections, 0, memory_order_relaxed);
             atomic_store_explicit(&worker->seen, what, memory_order_release);
@@ -209,8 +209,9 @@ static void *write_rings(void *argument) {
     return NULL;
 }
 
+/* Release and acquire both ways: the times are the worker's while it works, else the caller's. */
 static void order(struct worker *workers, enum what what) {
-    atomic_store_explicit(&world.what, (uint32_t)what, memory_order_relaxed);
+    atomic_store_explicit(&world.what, (uint32_t)what, memory_order_release);
     for (size_t i = 0; i < WORKERS; i++) {
         while (atomic_load_explicit(&workers[i].seen, memory_order_acquire) != (uint32_t)what) {
             sleep_ns(100 * NS_PER_US);

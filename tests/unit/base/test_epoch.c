@@ -197,6 +197,20 @@ Test(epoch, without_memory_there_is_no_domain) {
     cr_assert_null(epoch_domain_create(&memory, 4));
 }
 
+Test(epoch, ending_what_was_not_begun_is_a_broken_invariant, .signal = SIGABRT) {
+    struct memory memory;
+    struct epoch_domain *domain = domain_of(&memory, 1);
+    epoch_end(epoch_reader_create(domain));
+}
+
+Test(epoch, sections_of_one_reader_do_not_nest, .signal = SIGABRT) {
+    struct memory memory;
+    struct epoch_domain *domain = domain_of(&memory, 1);
+    struct epoch_reader *reader = epoch_reader_create(domain);
+    epoch_begin(reader);
+    epoch_begin(reader);
+}
+
 Test(epoch, destroying_a_reader_in_a_section_is_a_broken_invariant, .signal = SIGABRT) {
     struct memory memory;
     struct epoch_domain *domain = domain_of(&memory, 1);
