@@ -26,7 +26,8 @@ void gossip_node_feed_destroy(struct gossip_node *node) {
 }
 
 static uint32_t mark_of(const struct gossip_node *node, uint32_t slot) {
-    return node->peer_dirty[slot / MARKS_PER_BYTE] >> slot % MARKS_PER_BYTE * MARK_BITS & MARK;
+    uint32_t marks = node->peer_dirty[slot / MARKS_PER_BYTE];
+    return marks >> slot % MARKS_PER_BYTE * MARK_BITS & MARK;
 }
 
 static void mark_set(struct gossip_node *node, uint32_t slot, uint32_t mark) {
