@@ -20,6 +20,20 @@ static uint64_t token_at(const struct henge_ring *ring, uint32_t index) {
 
 static void list_fill(struct henge_ring_diff_cursor *cursor, int side) {
     const struct henge_ring *ring = cursor->sides[side].ring;
+    if (cursor->count <= LIST_OWNERS &&
+        ring->points_count > 0) { /* the cells know, without a walk */
+        const uint32_t index = cursor->sides[side].index;
+        const uint64_t last = token_at(ring, index == 0 ? ring->points_count - 1 : index - 1);
+        const uint64_t middle =
+            token_at(ring, index) - ((token_at(ring, index) - last) & (CIRCLE - 1)) / 2;
+        struct henge_route route;
+        ring->kernel->route(ring, middle << POINT_SLOT_BITS, cursor->count, &route);
+        cursor->sides[side].count = route.owners_count;
+        for (uint32_t i = 0; i < route.owners_count; i++) {
+            cursor->sides[side].slots[i] = route.owners[i].slot;
+        }
+        return;
+    }
     cursor->sides[side].count =
         ring_find_owners(ring, cursor->sides[side].index, cursor->count, cursor->sides[side].slots);
 }

@@ -120,7 +120,7 @@ enum henge_status henge_ring_owners(const struct henge_ring *ring, uint64_t hash
 
 size_t henge_ring_walk(const struct henge_ring *ring, uint64_t hash, size_t count,
                        uint16_t *slots_out) {
-    if (ring->points_count == 0) {
+    if (ring->points_count == 0 || count == 0) {
         return 0;
     }
     return ring_find_owners(ring, ring_point_index(ring, hash),

@@ -21,6 +21,11 @@ static void note_publication(struct gossip_node *node, const struct member_chang
     if (change->generation_changed) {
         publication_generation_changed(&node->publication);
     }
+    bool is_shown_dead = node->settings.ring_removal_delay_ns > 0 && content &&
+                         change->status == HENGE_DEAD; /* in the ring yet, with what is new */
+    if (is_shown_dead) {
+        publication_ring_changed(&node->publication, node->now_ns, false);
+    }
     if (was_in == is_in && !(is_in && content)) {
         return;
     }

@@ -8,6 +8,7 @@
  * not change it. But after a cut all may come back at once, each of them JOINING for a while
  * (membership/standing.h), and somebody has to own the keys: where nobody is ACTIVE or DRAINING,
  * they do. */
+#include "core/base/hash.h"
 #include "core/base/mutant.h"
 #include "core/runtime/node/gossip_node.h"
 #include <string.h>
@@ -99,6 +100,16 @@ static struct henge_ring *spare_take(struct gossip_node *node, size_t count,
     return spare;
 }
 
+/* Who has which slot: slots are this node's own, so the fingerprint does not tell. */
+static uint64_t slots_sum_of(const struct gossip_node *node, size_t count) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct ring_member *member = &node->ring_members[i];
+        sum += hash64_pair(hash64_text(member->name), member->slot);
+    }
+    return sum;
+}
+
 /* Of the members in the scratch array, in place of *ring. */
 static bool ring_make(struct gossip_node *node, size_t count, uint64_t version,
                       struct shared_ring **ring) {
@@ -120,13 +131,16 @@ static bool ring_make(struct gossip_node *node, size_t count, uint64_t version,
         ring_destroy(node->memory, made);
         return false;
     }
+    shared->slots_sum = slots_sum_of(node, count);
     shared_ring_release(&node->view_owner, *ring);
     *ring = shared;
     return true;
 }
 
-static bool has_fingerprint(const struct shared_ring *ring, uint64_t fingerprint) {
-    return ring && henge_ring_fingerprint(ring->ring) == fingerprint;
+static bool is_made_of(const struct gossip_node *node, const struct shared_ring *ring,
+                       uint64_t fingerprint, size_t count) {
+    return ring && henge_ring_fingerprint(ring->ring) == fingerprint &&
+           ring->slots_sum == slots_sum_of(node, count);
 }
 
 static uint64_t fingerprint_of(const struct gossip_node *node, size_t count) {
@@ -140,10 +154,12 @@ static bool current_renew(struct gossip_node *node, uint64_t now_ns) {
         count = gossip_node_ring_gather(node, HENGE_RING_NEXT, now_ns, node->ring_members);
     }
     const uint64_t fingerprint = fingerprint_of(node, count);
-    const bool is_new = node->ring_version == 0 || node->ring_fingerprint != fingerprint;
-    if (!is_new && node->ring) {
+    if (is_made_of(node, node->ring, fingerprint, count) && node->ring_fingerprint == fingerprint) {
         return true;
     }
+    /* Whoever keeps slots beside a version must see that they mean others now. */
+    const bool is_new =
+        node->ring || node->ring_version == 0 || node->ring_fingerprint != fingerprint;
     if (!ring_make(node, count, node->ring_version + is_new, &node->ring)) {
         return false;
     }
@@ -156,13 +172,13 @@ static bool current_renew(struct gossip_node *node, uint64_t now_ns) {
 static bool next_renew(struct gossip_node *node, uint64_t now_ns) {
     const size_t count = gossip_node_ring_gather(node, HENGE_RING_NEXT, now_ns, node->ring_members);
     const uint64_t fingerprint = fingerprint_of(node, count);
-    if (has_fingerprint(node->ring, fingerprint)) {
+    if (is_made_of(node, node->ring, fingerprint, count)) {
         shared_ring_release(&node->view_owner, node->ring_next);
         node->ring_next = node->ring;
         node->ring_next->references++;
         return true;
     }
-    return has_fingerprint(node->ring_next, fingerprint) ||
+    return is_made_of(node, node->ring_next, fingerprint, count) ||
            ring_make(node, count, node->ring_version, &node->ring_next);
 }
 
@@ -185,7 +201,7 @@ static bool role_renew(struct gossip_node *node, struct role_rings *rings, uint6
     if (count == 0) {
         count = role_gather(node, HENGE_RING_NEXT, rings->role, now_ns);
     }
-    if (!has_fingerprint(rings->current, fingerprint_of(node, count))) {
+    if (!is_made_of(node, rings->current, fingerprint_of(node, count), count)) {
         if (!ring_make(node, count, rings->version + 1, &rings->current)) {
             return false;
         }
@@ -193,13 +209,13 @@ static bool role_renew(struct gossip_node *node, struct role_rings *rings, uint6
     }
     count = role_gather(node, HENGE_RING_NEXT, rings->role, now_ns);
     const uint64_t fingerprint = fingerprint_of(node, count);
-    if (has_fingerprint(rings->current, fingerprint)) {
+    if (is_made_of(node, rings->current, fingerprint, count)) {
         shared_ring_release(&node->view_owner, rings->next);
         rings->next = rings->current;
         rings->next->references++;
         return true;
     }
-    return has_fingerprint(rings->next, fingerprint) ||
+    return is_made_of(node, rings->next, fingerprint, count) ||
            ring_make(node, count, rings->version, &rings->next);
 }
 

@@ -14,6 +14,7 @@
 /* A ring and the views that hold it. Gossip thread only. */
 struct shared_ring {
     struct henge_ring *ring;
+    uint64_t slots_sum; /* of who has which slot: the fingerprint does not tell */
     uint32_t references;
 };
 

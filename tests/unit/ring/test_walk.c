@@ -101,6 +101,18 @@ Test(walk, begins_as_the_preference_list_does) {
     world_free(world);
 }
 
+Test(walk, of_none_writes_nothing) {
+    struct memory memory;
+    memory_init(&memory, NULL);
+    struct world *world = world_regular(9, 3, 5);
+    struct henge_ring *ring = world_ring(world, &memory);
+    uint16_t slots[4] = {7, 7, 7, 7};
+    cr_assert_eq(henge_ring_walk(ring, 1, 0, slots), 0);
+    cr_assert_eq(slots[0] + slots[1] + slots[2] + slots[3], 28);
+    ring_destroy(&memory, ring);
+    world_free(world);
+}
+
 Test(walk, of_nobody_is_empty) {
     struct memory memory;
     memory_init(&memory, NULL);

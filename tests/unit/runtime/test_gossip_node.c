@@ -280,3 +280,31 @@ Test(gossip_node, a_ring_that_is_held_stays_as_it_is) {
     step(0);
     cr_assert_not_null(world.node->view_owner.spare);
 }
+
+/* Slots are this node's own, so a ring may have the fingerprint that is wanted and the wrong slots:
+ * a member that is forgotten while publication waits comes back in another one. */
+Test(gossip_node, a_member_that_comes_back_in_another_slot_is_there_in_the_ring) {
+    hear(GENERATION, 1, HENGE_ALIVE, OLD_PORT);
+    step(3000 * MS);
+    const uint32_t old_slot = member_b(view()).slot;
+    epoch_begin(world.reader); /* a long section: publication waits, membership does not */
+    for (uint64_t i = 0; i < 4; i++) {
+        hear(GENERATION + 1 + i, 1, HENGE_ALIVE, OLD_PORT);
+        step(3000 * MS);
+    }
+    hear(GENERATION + 9, 1, HENGE_DEAD, OLD_PORT);
+    for (int i = 0; i < 200; i++) {
+        step(1000 * MS);
+    }
+    hear(GENERATION + 20, 1, HENGE_ALIVE, OLD_PORT);
+    step(1 * MS);
+    const uint64_t version = world.node->ring_version;
+    epoch_end(world.reader);
+    for (int i = 0; i < 20; i++) {
+        step(1000 * MS);
+    }
+    const struct henge_ring *ring = henge_view_ring(view(), HENGE_RING_CURRENT);
+    cr_assert_neq(member_b(view()).slot, old_slot);
+    cr_assert_eq(henge_ring_slot_of(ring, "b"), member_b(view()).slot);
+    cr_assert_gt(henge_ring_version(ring), version, "whoever keeps slots beside a version sees it");
+}
