@@ -73,7 +73,7 @@ void claim_paused(struct membership *membership) {
 /* Nobody has a better right to the name. */
 static void keep_name(struct membership *membership, uint64_t heard_generation) {
     stop_asking(&membership->claim);
-    if (heard_generation < membership->table.members[0].generation ||
+    if (heard_generation < member_generation(&membership->table.members[0]) ||
         !membership_can_speak(membership))
         return; /* or it has left meanwhile: whoever joins again has a new generation */
     if (self_raise_generation(membership, heard_generation))
@@ -148,7 +148,7 @@ static void meet_rival(struct membership *membership, const struct delivery *del
     uint64_t generation = delivery->head.source_generation;
     if (is_stronger(membership, &who->claim, &delivery->source->address))
         claim_ask(membership, &delivery->source->address, generation);
-    else if (generation >= membership->table.members[0].generation)
+    else if (generation >= member_generation(&membership->table.members[0]))
         self_surpass(membership, generation);
 }
 

@@ -30,7 +30,7 @@ void departure_commitment(const struct membership *membership, uint64_t generati
 struct proof departure_own_proof(const struct membership *membership) {
     struct proof proof = {.kind = PROOF_OWNER};
     if (membership->settings.one_way != NULL)
-        secret_of(membership, membership->table.members[0].generation, proof.bytes);
+        secret_of(membership, member_generation(&membership->table.members[0]), proof.bytes);
     return proof;
 }
 
@@ -51,7 +51,7 @@ bool departure_is_proven(const struct membership *membership, const struct updat
     uint32_t slot = table_find(&membership->table, update->name_hash);
     if (slot != NO_SLOT) {
         const struct member *member = &membership->table.members[slot];
-        struct liveness held = {member->generation, member->version, member->status};
+        struct liveness held = {member_generation(member), member->version, member->status};
         if (liveness_compare(&update->liveness, &held) <= 0)
             return true; /* no news: nothing comes of it */
         if (member->record->generation == update->liveness.generation)
@@ -92,7 +92,7 @@ struct proof departure_proof(const struct membership *membership, uint32_t slot)
     const struct tombstone *stone =
         tombstones_find(&membership->tombstones, member->record->name_hash);
     bool is_same = stone != NULL && stone->liveness.status == HENGE_LEFT &&
-                   stone->liveness.generation == member->generation;
+                   stone->liveness.generation == member_generation(member);
     return is_same ? stone->proof : (struct proof){.kind = PROOF_NONE};
 }
 
@@ -114,7 +114,7 @@ bool membership_evict(struct membership *membership, uint32_t slot, uint64_t now
     if (member->record == NULL || member->status == HENGE_LEFT)
         return false;
     struct update verdict = {.name_hash = member->record->name_hash,
-                             .liveness = {member->generation, VERSION_MAX, HENGE_LEFT},
+                             .liveness = {member_generation(member), VERSION_MAX, HENGE_LEFT},
                              .proof = {.kind = PROOF_EVICTED}};
     struct henge_address address = member->record->address;
     membership->change_origin = CHANGE_SELF;

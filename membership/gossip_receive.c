@@ -26,7 +26,7 @@ static void reply_add(const struct membership *membership, struct reply *reply,
         return;
     }
     const struct member *held = &membership->table.members[slot];
-    bool is_new_generation = held->generation > heard->liveness.generation;
+    bool is_new_generation = member_generation(held) > heard->liveness.generation;
     bool was_refuted = held->status == HENGE_ALIVE && heard->liveness.status != HENGE_ALIVE;
     bool is_over = held->status >= HENGE_DEAD && heard->liveness.status < HENGE_DEAD;
     if (!is_new_generation && !was_refuted && !is_over)

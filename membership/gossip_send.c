@@ -99,7 +99,7 @@ static void batch_build(struct membership *membership, struct batch *batch, stru
     room = room > sizeof batch->message ? sizeof batch->message : room;
     struct bytes_writer writer = bytes_writer_of(batch->message, room);
     struct message_head head = {MESSAGE_GOSSIP, membership->name_hash,
-                                membership->table.members[0].generation};
+                                member_generation(&membership->table.members[0])};
     message_head_put(&writer, &head);
     bytes_put_u16(&writer, 0); /* the count, known at the end */
     batch->count = 0;
@@ -123,8 +123,9 @@ static bool send_copy(struct membership *membership, const struct batch *batch, 
     if (room == NULL)
         return false;
     const struct member *member = &membership->table.members[slot];
-    struct packet_target target = {
-        .address = member->record->address, .generation = member->generation, .lane = LANE_GOSSIP};
+    struct packet_target target = {.address = member->record->address,
+                                   .generation = member_generation(member),
+                                   .lane = LANE_GOSSIP};
     bool fits = batch->bytes <= capacity;
     if (fits)
         memcpy(room, batch->message, batch->bytes);

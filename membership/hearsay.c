@@ -27,7 +27,8 @@ static bool is_stranger(const struct membership *membership, uint64_t name_hash)
     uint32_t slot = table_find(&membership->table, name_hash);
     if (slot == NO_SLOT)
         return tombstones_find(&membership->tombstones, name_hash) == NULL;
-    return membership->now_ns - membership->table.members[slot].status_since_ns < STRANGER_NS;
+    const struct member *member = &membership->table.members[slot];
+    return membership->now_ns - member_status_since_ns(member, membership->now_ns) < STRANGER_NS;
 }
 
 /* NULL: it is asked already, or there is no room. */

@@ -45,9 +45,9 @@ void join_start(struct membership *membership, const struct henge_address *seeds
         return;
     join_seeds_set(membership, seeds, count);
     const struct member *own = &membership->table.members[0];
-    const uint64_t left_ns = own->status_since_ns;
+    const uint64_t left_ns = member_status_since_ns(own, membership->now_ns);
     if (own->status == HENGE_LEFT) {
-        if (!self_raise_generation(membership, own->generation))
+        if (!self_raise_generation(membership, member_generation(own)))
             return;
         /* Nobody could have refuted meanwhile. */
         suspicions_thaw(&membership->suspicions, left_ns, membership->now_ns);
@@ -180,7 +180,7 @@ static void note_held(const struct membership *membership, const struct update *
         const struct member *member = &membership->table.members[slot];
         bool is_same = memcmp(member->record->boot_id, fields->boot_id, RECORD_BOOT_BYTES) == 0;
         reply->held_kind = is_same ? HELD_SAME_BOOT : HELD_OTHER_BOOT;
-        reply->held = (struct liveness){member->generation, member->version, member->status};
+        reply->held = (struct liveness){member_generation(member), member->version, member->status};
         reply->held_address = member->record->address;
         note_place(member->record, reply);
     } else if (stone != NULL) {
@@ -276,7 +276,7 @@ void join_receive(struct membership *membership, struct delivery *delivery) {
         /* Another process under our own name: it is told of us, and moves out of the way. */
         const struct member *own = &membership->table.members[0];
         reply.held_kind = HELD_OTHER_BOOT;
-        reply.held = (struct liveness){own->generation, own->version, own->status};
+        reply.held = (struct liveness){member_generation(own), own->version, own->status};
         reply.held_address = own->record->address;
     } else if (has_left || is_busy(membership)) {
         reply.verdict = JOIN_BUSY; /* who has left knows at least where others were */
@@ -329,7 +329,7 @@ static void take_hints(struct membership *membership, struct delivery *delivery,
 
 /* The cluster knows another, or a later, incarnation of this name: surpass it and ask again. */
 static bool must_rise(const struct membership *membership, const struct wire_join_reply *reply) {
-    uint64_t own = membership->table.members[0].generation;
+    uint64_t own = member_generation(&membership->table.members[0]);
     if (reply->held_kind == HELD_NOTHING)
         return false;
     return reply->held.generation > own ||

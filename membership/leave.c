@@ -29,7 +29,7 @@ void leave_start(struct membership *membership, uint64_t deadline_ns) {
         return;
     }
     const struct member *own = &membership->table.members[0];
-    struct liveness liveness = {own->generation, own->version, HENGE_LEFT};
+    struct liveness liveness = {member_generation(own), own->version, HENGE_LEFT};
     membership->departure.own = departure_own_proof(membership);
     merge_self(membership, &liveness, NULL);
     gossip_own_news(membership);
@@ -50,7 +50,7 @@ static bool send_leave(struct membership *membership, uint32_t slot, struct outb
     bytes_put_u16(&writer, 1);
     wire_update_put(&writer, &own);
     const struct member *member = &membership->table.members[slot];
-    return message_commit(outbox, &writer, &member->record->address, member->generation);
+    return message_commit(outbox, &writer, &member->record->address, member_generation(member));
 }
 
 /* Others each time: whoever did not acknowledge may be gone himself. */
@@ -125,7 +125,7 @@ void leave_ack_receive(struct membership *membership, struct delivery *delivery)
     delivery_trailing(membership, delivery);
     uint64_t from = delivery->head.source_name_hash;
     if (leave->state == LEAVE_NONE || leave->acks == LEAVE_ACKS_MAX ||
-        ack.generation != membership->table.members[0].generation ||
+        ack.generation != member_generation(&membership->table.members[0]) ||
         table_find(&membership->table, from) == NO_SLOT)
         return;
     for (uint32_t i = 0; i < leave->acks; i++)

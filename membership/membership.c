@@ -82,9 +82,9 @@ struct membership *membership_create(const struct membership_settings *settings,
         membership_destroy(membership);
         return NULL;
     }
-    claim_init(&membership->claim, membership->table.members[0].generation);
+    claim_init(&membership->claim, member_generation(&membership->table.members[0]));
     pulls_init(&membership->sync.pulls, membership->name_hash,
-               membership->table.members[0].generation);
+               member_generation(&membership->table.members[0]));
     contact_remember(membership, settings->former, settings->former_count);
     membership->settings.self = NULL;
     membership->settings.former = NULL;
@@ -122,7 +122,7 @@ struct bytes_writer message_begin(const struct membership *membership, struct ou
     size_t max = membership->settings.payload_bytes_max;
     struct bytes_writer writer = bytes_writer_of(room, capacity < max ? capacity : max);
     struct message_head head = {(uint8_t)type, membership->name_hash,
-                                membership->table.members[0].generation};
+                                member_generation(&membership->table.members[0])};
     message_head_put(&writer, &head);
     return writer;
 }
@@ -285,7 +285,7 @@ void membership_receive(struct membership *membership, const uint8_t *message, s
         return;
     }
     if (source->destination_generation != 0 &&
-        source->destination_generation != membership->table.members[0].generation) {
+        source->destination_generation != member_generation(&membership->table.members[0])) {
         membership->counters.misdirected++;
         return;
     }
@@ -306,7 +306,8 @@ static void forget_the_dead(struct membership *membership) {
         const struct member *member = &membership->table.members[slot];
         if (member->record == NULL || member->status < HENGE_DEAD)
             continue;
-        uint64_t due_ns = member->status_since_ns + membership->settings.dead_shown_ns;
+        uint64_t due_ns =
+            member_status_since_ns(member, membership->now_ns) + membership->settings.dead_shown_ns;
         if (due_ns <= membership->now_ns)
             merge_forget(membership, slot);
         else if (due_ns < membership->forget_ns)

@@ -69,7 +69,7 @@ static const uint8_t legal_moves[4][4] = {
 static bool is_legal(const struct member *member, const struct liveness *after) {
     if (legal_moves[member->status][after->status] == MOVE_SAME_INCARNATION)
         return true;
-    return after->generation > member->generation || after->version > member->version;
+    return after->generation > member_generation(member) || after->version > member->version;
 }
 
 /* A suspicion belongs to one incarnation: a refuted or newly accused one starts from nothing. */
@@ -88,7 +88,18 @@ static void follow_suspicion(struct membership *membership, uint32_t slot, bool 
         membership->suspicions.next_ns = 0; /* a change of size or of an accuser moves all times */
 }
 
-/* THE one place where a member's state changes. Takes over `record` (NULL: the old one stays). */
+static struct payload_key payload_of_record(const struct record *record) {
+    return (struct payload_key){record->generation, record->payload_version, record->encoded,
+                                record->encoded_bytes};
+}
+
+static bool is_other_payload(const struct record *left, const struct record *right) {
+    struct payload_key left_key = payload_of_record(left), right_key = payload_of_record(right);
+    return payload_compare(&left_key, &right_key) != 0;
+}
+
+/* THE one place where a member's state changes. Takes over `record` (NULL: the old one stays),
+ * whose life is the generation after. */
 static void change(struct membership *membership, uint32_t slot, bool is_new,
                    const struct liveness *after, struct record *record) {
     struct table *table = &membership->table;
@@ -98,18 +109,16 @@ static void change(struct membership *membership, uint32_t slot, bool is_new,
                                    .before_status = member->status,
                                    .status = after->status,
                                    .origin = slot == 0 ? CHANGE_SELF : membership->change_origin,
-                                   .before_version = member->version,
-                                   .before_generation = member->generation,
-                                   .before_payload_version = is_new || member->record == NULL
-                                                                 ? 0
-                                                                 : member->record->payload_version};
+                                   .before_version = member->version};
     uint64_t fingerprint = table->fingerprint;
-    bool is_same =
-        !is_new && member->generation == after->generation && member->version == after->version;
+    bool is_same = !is_new && member_generation(member) == after->generation &&
+                   member->version == after->version;
     if (!is_new) {
         ASSERT(slot == 0 || is_legal(member, after));
-        report.generation_changed = member->generation != after->generation;
-        report.payload_changed = record != NULL;
+        report.before_generation = member_generation(member);
+        report.before_payload_version = member->record->payload_version;
+        report.generation_changed = report.before_generation != after->generation;
+        report.payload_changed = record != NULL && is_other_payload(record, member->record);
         table_counted_out(table, slot);
         targets_remove(membership, slot);
     }
@@ -117,8 +126,8 @@ static void change(struct membership *membership, uint32_t slot, bool is_new,
     if (record != NULL)
         member->record = record;
     if (is_new || member->status != after->status || report.generation_changed)
-        member->status_since_ns = membership->now_ns;
-    member->generation = after->generation;
+        member->status_since = member_tick(membership->now_ns);
+    ASSERT(member->record != NULL && member->record->life == after->generation);
     member->version = after->version;
     member->status = after->status;
     if (after->status == HENGE_LEFT)
@@ -148,11 +157,6 @@ bool merge_is_sane(const struct membership *membership, uint64_t generation) {
     return generation <= (clock_ms > highest ? clock_ms : highest) + GENERATION_AHEAD_MAX_MS;
 }
 
-static struct payload_key payload_of_record(const struct record *record) {
-    return (struct payload_key){record->generation, record->payload_version, record->encoded,
-                                record->encoded_bytes};
-}
-
 static struct payload_key payload_of_update(const struct update *update,
                                             const struct record_fields *fields) {
     if (fields == NULL)
@@ -171,6 +175,23 @@ static struct record *record_of(struct membership *membership, const struct upda
                                         update->encoded_bytes);
     record_retain(update->known);
     return update->known;
+}
+
+/* The record of a member that is held in this generation from now on: that of the update if it
+ * brings news, else the one there was. With a reference more; NULL: no memory. */
+static struct record *record_after(struct membership *membership, struct record *before,
+                                   const struct update *update, const struct record_fields *fields,
+                                   uint64_t generation) {
+    struct record *record = before;
+    if (fields != NULL)
+        record = record_of(membership, update, fields);
+    else
+        record_retain(before);
+    if (record == NULL || record->life == generation)
+        return record;
+    struct record *later = record_store_get_later(membership->store, record, generation);
+    record_release(membership->store, record);
+    return later;
 }
 
 static struct merge_result refused(struct membership *membership, uint32_t slot) {
@@ -216,7 +237,8 @@ static struct merge_result merge_unknown(struct membership *membership, const st
         return refused(membership, NO_SLOT);
     if (update->liveness.status == HENGE_SUSPECT && !suspicions_reserve(&membership->suspicions))
         return refused(membership, NO_SLOT);
-    struct record *record = record_of(membership, update, fields);
+    struct record *record =
+        record_after(membership, NULL, update, fields, update->liveness.generation);
     if (record == NULL)
         return refused(membership, NO_SLOT);
     uint32_t slot = table_take(&membership->table, update->name_hash);
@@ -240,7 +262,7 @@ static struct merge_result merge_unknown(struct membership *membership, const st
 static bool turn_into_accusation(const struct member *member, struct update *update,
                                  uint64_t speaker) {
     if (update->liveness.status != HENGE_DEAD || member->status >= HENGE_DEAD ||
-        update->liveness.generation != member->generation)
+        update->liveness.generation != member_generation(member))
         return false;
     update->liveness.status = HENGE_SUSPECT;
     update->accusers_count = 1;
@@ -282,7 +304,7 @@ static struct merge_result merge_known(struct membership *membership, uint32_t s
                                        const struct update *update,
                                        const struct record_fields *fields) {
     struct member *member = &membership->table.members[slot];
-    struct belief held = {.liveness = {member->generation, member->version, member->status},
+    struct belief held = {.liveness = {member_generation(member), member->version, member->status},
                           .payload = payload_of_record(member->record)};
     struct belief heard = {.liveness = update->liveness,
                            .payload = payload_of_update(update, fields)};
@@ -309,8 +331,10 @@ static struct merge_result merge_known(struct membership *membership, uint32_t s
     if (!belief_is_admissible(&after) ||
         (after.liveness.status == HENGE_SUSPECT && !suspicions_reserve(&membership->suspicions)))
         return refused(membership, slot);
-    struct record *record = NULL;
-    if (result.payload_news && (record = record_of(membership, update, fields)) == NULL)
+    struct record *record =
+        record_after(membership, member->record, update, result.payload_news ? fields : NULL,
+                     after.liveness.generation);
+    if (record == NULL)
         return refused(membership, slot);
     result.outcome = MERGE_NEWS;
     result.is_revived = member->status >= HENGE_DEAD && after.liveness.status < HENGE_DEAD;
@@ -353,7 +377,7 @@ void merge_self(struct membership *membership, const struct liveness *liveness,
 void merge_forget(struct membership *membership, uint32_t slot) {
     struct table *table = &membership->table;
     struct member *member = &table->members[slot];
-    struct liveness liveness = {member->generation, member->version, member->status};
+    struct liveness liveness = {member_generation(member), member->version, member->status};
     ASSERT(slot != 0 && member->status >= HENGE_DEAD);
     struct member_change report = {.slot = slot,
                                    .is_forgotten = true,
@@ -362,7 +386,7 @@ void merge_forget(struct membership *membership, uint32_t slot) {
     struct henge_address dropped;
     tombstones_put(&membership->tombstones, member->record->name_hash, &liveness,
                    &member->record->address, false, membership->now_ns, &dropped);
-    if (member->status == HENGE_DEAD && member->record->generation == member->generation) {
+    if (member->status == HENGE_DEAD && member->record->generation == member_generation(member)) {
         struct proof proof = {.kind = PROOF_COMMITMENT};
         memcpy(proof.bytes, member->record->leave_commitment, sizeof proof.bytes);
         tombstones_prove(&membership->tombstones, member->record->name_hash, &proof);
@@ -379,12 +403,13 @@ void merge_forget(struct membership *membership, uint32_t slot) {
 
 struct update merge_update_of(const struct membership *membership, uint32_t slot, bool is_full) {
     const struct member *member = &membership->table.members[slot];
-    struct update update = {.name_hash = member->record->name_hash,
-                            .liveness = {member->generation, member->version, member->status}};
+    struct update update = {
+        .name_hash = member->record->name_hash,
+        .liveness = {member_generation(member), member->version, member->status}};
     if (member->status == HENGE_LEFT)
         update.proof = departure_proof(membership, slot);
     /* A verdict about a generation whose record never came has only an older one beside it. */
-    if (is_full && member->record->generation == member->generation) {
+    if (is_full && member->record->generation == member_generation(member)) {
         update.encoded = member->record->encoded;
         update.encoded_bytes = member->record->encoded_bytes;
     }

@@ -23,14 +23,14 @@ static struct member *member_of(struct membership *membership, uint32_t slot, ui
     if (slot == 0 || slot >= membership->table.count)
         return NULL;
     struct member *member = &membership->table.members[slot];
-    return member->record != NULL && member->generation == generation ? member : NULL;
+    return member->record != NULL && member_generation(member) == generation ? member : NULL;
 }
 
 static struct merge_result merge_status(struct membership *membership, const struct member *member,
                                         uint32_t version, uint8_t status,
                                         enum change_origin origin) {
     struct update update = {.name_hash = member->record->name_hash,
-                            .liveness = {member->generation, version, status}};
+                            .liveness = {member_generation(member), version, status}};
     if (status == HENGE_SUSPECT) {
         update.accusers_count = 1;
         update.accusers[0] = membership->name_hash;
@@ -67,9 +67,9 @@ void membership_peer_alive(struct membership *membership, uint32_t slot, uint64_
     if (slot == 0 || slot >= membership->table.count)
         return;
     const struct member *member = &membership->table.members[slot];
-    if (member->record == NULL || generation < member->generation)
+    if (member->record == NULL || generation < member_generation(member))
         return;
-    if (generation > member->generation) {
+    if (generation > member_generation(member)) {
         sync_want(membership, slot); /* a new generation is believed with its payload only */
         return;
     }
@@ -108,7 +108,7 @@ void membership_peer_fingerprint(struct membership *membership, uint32_t slot, u
 void membership_self_version(struct membership *membership, uint64_t generation, uint32_t version,
                              uint64_t now_ns) {
     membership->now_ns = now_ns;
-    if (generation == membership->table.members[0].generation &&
+    if (generation == member_generation(&membership->table.members[0]) &&
         version > membership->table.members[0].version)
         verify_doubted(membership);
     self_version(membership, generation, version);
@@ -199,7 +199,7 @@ bool membership_is_placing(const struct membership *membership) {
 void membership_declared_dead(struct membership *membership, uint64_t generation, uint32_t version,
                               uint64_t now_ns) {
     membership->now_ns = now_ns;
-    if (generation == membership->table.members[0].generation)
+    if (generation == member_generation(&membership->table.members[0]))
         standing_declared_dead(membership, version);
 }
 

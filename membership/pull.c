@@ -70,7 +70,7 @@ static struct script *pull_script(struct membership *membership, const struct wi
         return NULL;
     struct bytes_writer writer = bytes_writer_of(script->bytes, 2 + bytes);
     struct message_head head = {MESSAGE_PULL, membership->name_hash,
-                                membership->table.members[0].generation};
+                                member_generation(&membership->table.members[0])};
     bytes_put_u16(&writer, (uint16_t)bytes);
     message_head_put(&writer, &head);
     wire_pull_put(&writer, pull);
@@ -250,7 +250,7 @@ void pull_receive(struct membership *membership, struct delivery *delivery) {
         return;
     uint8_t message[MESSAGE_HEAD_BYTES + WIRE_RECORDS_BYTES];
     struct message_head head = {MESSAGE_RECORDS, membership->name_hash,
-                                membership->table.members[0].generation};
+                                member_generation(&membership->table.members[0])};
     size_t bytes = put_short_answer(message, sizeof message, &head, pull.request_id,
                                     RECORDS_USE_STREAM | RECORDS_LAST);
     send_message(delivery->outbox, &delivery->source->address, delivery->head.source_generation,

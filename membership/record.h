@@ -42,6 +42,7 @@ struct record_fields {
 struct record {
     uint64_t name_hash; /* hash64 of the name */
     uint64_t generation;
+    uint64_t life;   /* its generation too, but for record_store_get_later */
     uint64_t digest; /* hash64 of the encoding */
     uint32_t payload_version;
     uint32_t references;
@@ -73,6 +74,10 @@ struct record *record_store_get(struct record_store *store, const struct record_
 struct record *record_store_get_decoded(struct record_store *store,
                                         const struct record_fields *fields, const uint8_t *encoded,
                                         size_t encoded_bytes);
+/* The same payload for who holds its member DEAD or LEFT in a later generation, whose own payload
+ * never came: a copy that nobody shares, with this `life`. NULL: no memory. */
+struct record *record_store_get_later(struct record_store *store, const struct record *record,
+                                      uint64_t life);
 /* The record with this encoding if it is there already, with no reference more: most of what a
  * cluster says is known, and what is known need not be decoded. NULL: it is not. */
 struct record *record_store_find(const struct record_store *store, const uint8_t *encoded,

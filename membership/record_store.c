@@ -121,7 +121,7 @@ static struct record *record_make(struct record_store *store, const struct recor
     memcpy(copy, encoded, encoded_bytes);
     record->encoded = copy;
     record->encoded_bytes = (uint16_t)encoded_bytes;
-    record->generation = fields->generation;
+    record->generation = record->life = fields->generation;
     record->payload_version = fields->payload_version;
     record->address = fields->address;
     record->weight = fields->weight;
@@ -199,6 +199,18 @@ struct record *record_store_get_decoded(struct record_store *store,
     record->digest = digest;
     store_share(store, record);
     return record;
+}
+
+struct record *record_store_get_later(struct record_store *store, const struct record *record,
+                                      uint64_t life) {
+    struct record_fields fields;
+    record_fields_of(record, &fields);
+    struct record *later = record_make(store, &fields, record->encoded, record->encoded_bytes);
+    if (later != NULL) {
+        later->digest = record->digest;
+        later->life = life;
+    }
+    return later;
 }
 
 struct record *record_store_get(struct record_store *store, const struct record_fields *fields) {

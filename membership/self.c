@@ -113,16 +113,17 @@ struct merge_result self_hear(struct membership *membership, const struct update
         result.outcome = MERGE_REFUSED;
         return result;
     }
-    if (heard->generation < own->generation) {
+    if (heard->generation < member_generation(own)) {
         result.outcome = MERGE_BEHIND;
         return result;
     }
-    if (heard->generation == own->generation && heard->status == HENGE_LEFT &&
+    if (heard->generation == member_generation(own) && heard->status == HENGE_LEFT &&
         update->proof.kind == PROOF_EVICTED)
         return evicted(membership, heard);
     bool is_other_boot =
         fields != NULL && memcmp(fields->boot_id, own->record->boot_id, RECORD_BOOT_BYTES) != 0;
-    if (heard->generation > own->generation || (is_other_boot && heard->status < HENGE_DEAD)) {
+    if (heard->generation > member_generation(own) ||
+        (is_other_boot && heard->status < HENGE_DEAD)) {
         if (own->status == HENGE_LEFT)
             return result; /* no concern of this incarnation any more */
         correct(self, &source->address);
@@ -164,8 +165,8 @@ bool self_raise_generation(struct membership *membership, uint64_t heard) {
     const struct member *own = self_member(membership);
     if (!merge_is_sane(membership, heard))
         return false;
-    bool is_behind = heard > own->generation && !MUTANT(GENERATION_OF_CLOCK);
-    uint64_t generation = (is_behind ? heard : own->generation) + 1;
+    bool is_behind = heard > member_generation(own) && !MUTANT(GENERATION_OF_CLOCK);
+    uint64_t generation = (is_behind ? heard : member_generation(own)) + 1;
     standing_new_generation(membership);
     struct record *record = record_with(membership, NULL, generation, 0);
     if (record == NULL)
@@ -188,10 +189,10 @@ bool self_raise_generation(struct membership *membership, uint64_t heard) {
 
 void self_version(struct membership *membership, uint64_t generation, uint32_t version) {
     const struct member *own = self_member(membership);
-    if (generation != own->generation || version <= own->version)
+    if (generation != member_generation(own) || version <= own->version)
         return;
     if (version >= VERSION_MAX && membership_can_speak(membership) &&
-        self_raise_generation(membership, own->generation))
+        self_raise_generation(membership, member_generation(own)))
         return;
     struct liveness liveness = {generation, version, own->status};
     standing_suspected(membership); /* or paused, which is no better */
@@ -221,15 +222,15 @@ static enum henge_status set_payload(struct membership *membership,
     if (membership->self.heard_payload_version > version)
         version = membership->self.heard_payload_version;
     if (version >= VERSION_MAX) {
-        if (!self_raise_generation(membership, own->generation))
+        if (!self_raise_generation(membership, member_generation(own)))
             return HENGE_NO_MEMORY;
         version = 0;
     }
-    struct record *record = record_with(membership, &checked, own->generation, version + 1);
+    struct record *record = record_with(membership, &checked, member_generation(own), version + 1);
     if (record == NULL)
         return HENGE_NO_MEMORY;
     membership->self.heard_payload_version = 0;
-    struct liveness liveness = {own->generation, own->version, own->status};
+    struct liveness liveness = {member_generation(own), own->version, own->status};
     merge_self(membership, &liveness, record);
     gossip_own_news(membership);
     return HENGE_OK;
@@ -275,7 +276,7 @@ static void send_corrections(struct membership *membership, struct outbox *outbo
 
 void self_step(struct membership *membership, struct outbox *outbox) {
     struct self *self = &membership->self;
-    uint64_t own_generation = self_member(membership)->generation;
+    uint64_t own_generation = member_generation(self_member(membership));
     if (self->heard_generation < own_generation || !membership_can_speak(membership))
         self->heard_generation = 0;
     if (adoption_time(membership) <= membership->now_ns) {

@@ -68,7 +68,7 @@ size_t snapshot_message(struct snapshot *snapshot, uint8_t *message, size_t room
                         uint32_t request_id, uint16_t part) {
     struct bytes_writer writer = bytes_writer_of(message, room);
     struct message_head head = {MESSAGE_RECORDS, snapshot->membership->name_hash,
-                                snapshot->membership->table.members[0].generation};
+                                member_generation(&snapshot->membership->table.members[0])};
     message_head_put(&writer, &head);
     struct wire_records records = {.request_id = request_id, .part = part};
     wire_records_put(&writer, &records);

@@ -197,7 +197,7 @@ static uint64_t verdict_time(const struct membership *membership, const struct s
 static void declare_dead(struct membership *membership, uint32_t slot) {
     const struct member *member = &membership->table.members[slot];
     struct update update = {.name_hash = member->record->name_hash,
-                            .liveness = {member->generation, member->version, HENGE_DEAD}};
+                            .liveness = {member_generation(member), member->version, HENGE_DEAD}};
     membership->change_origin = CHANGE_VERDICT;
     struct merge_result result = merge_update(membership, &update, NULL, MERGE_LOCAL, 0);
     ASSERT(result.outcome == MERGE_NEWS);

@@ -131,7 +131,8 @@ static void tell_displaced(struct membership *membership, const struct delivery 
     if (slot == NO_SLOT || slot == 0)
         return;
     const struct member *member = &membership->table.members[slot];
-    if (member->status >= HENGE_DEAD || member->generation < delivery->head.source_generation ||
+    if (member->status >= HENGE_DEAD ||
+        member_generation(member) < delivery->head.source_generation ||
         memcmp(&member->record->address, &delivery->source->address,
                sizeof member->record->address) == 0 ||
         !token_bucket_take(&membership->replies, membership->now_ns))
@@ -218,10 +219,10 @@ static void sync_full(struct membership *membership, struct outbox *outbox) {
     if (table_pick(&membership->table, &membership->random, &slot, 1) == 0)
         return;
     const struct member *member = &membership->table.members[slot];
-    if (pull_by_stream(membership, PULL_FOR_SYNC, &member->record->address, member->generation,
-                       BUCKETS_ALL, outbox))
-        (void)sync_send(membership, &member->record->address, member->generation, SYNC_IS_FULL,
-                        outbox);
+    if (pull_by_stream(membership, PULL_FOR_SYNC, &member->record->address,
+                       member_generation(member), BUCKETS_ALL, outbox))
+        (void)sync_send(membership, &member->record->address, member_generation(member),
+                        SYNC_IS_FULL, outbox);
 }
 
 static void random_sync(struct membership *membership, struct outbox *outbox) {

@@ -117,7 +117,7 @@ void table_suspicion_set(struct table *table, uint32_t slot, uint32_t id) {
 /* Half of all changes ever counted lie ahead of `before`, as far as 32 bits can tell: nothing that
  * came after it is missed as long as fewer than 2^31 have come. */
 bool table_is_changed(const struct table *table, uint32_t slot, uint64_t before) {
-    uint32_t since = table->slots[slot].changed - (uint32_t)before;
+    uint32_t since = table->members[slot].changed - (uint32_t)before;
     return since != 0 && since < UINT32_C(1) << 31;
 }
 
@@ -136,7 +136,7 @@ uint32_t table_sum_folded(const struct table *table, uint32_t bucket) {
 /* A member's share of the fingerprint: what must be equal on nodes that agree. Versions and
  * suspicion are left out, they differ from moment to moment. */
 static uint64_t share_of(const struct member *member) {
-    uint64_t payload = hash64_pair(member->generation, member->record->payload_version);
+    uint64_t payload = hash64_pair(member_generation(member), member->record->payload_version);
     return hash64_pair(member->record->name_hash, payload);
 }
 
@@ -202,9 +202,9 @@ void table_counted_out(struct table *table, uint32_t slot) {
 void table_counted_in(struct table *table, uint32_t slot) {
     const struct member *member = &table->members[slot];
     table->statuses[member->status]++;
-    table->slots[slot].changed = (uint32_t)++table->changes;
-    if (member->generation > table->highest_generation)
-        table->highest_generation = member->generation;
+    table->members[slot].changed = (uint32_t)++table->changes;
+    if (member_generation(member) > table->highest_generation)
+        table->highest_generation = member_generation(member);
     if (!is_live(member))
         return;
     uint64_t share = share_of(member);

@@ -5,8 +5,8 @@
  * to `max`, when a new member comes; nothing else allocates. What a member *is* changes only
  * through merge.c, which calls table_counted_out, changes it, and calls table_counted_in.
  *
- * It is small on purpose, since ten thousand nodes in one simulation hold 10^8 members: 32 bytes
- * and 10 beside them, and 5 of the index. So slots are 16 bits wide in memory; outside NO_SLOT is
+ * It is small on purpose, since ten thousand nodes in one simulation hold 10^8 members: 24 bytes
+ * and 6 beside them, and 5 of the index. So slots are 16 bits wide in memory; outside NO_SLOT is
  * "none".
  */
 #ifndef MEMBERSHIP_TABLE_H
@@ -22,13 +22,15 @@ enum slot_use { SLOT_FREE = 0, SLOT_USED, SLOT_FORGOTTEN };
 
 enum { TABLE_SLOTS_MAX = SLOT_INDEX_MAX, TABLE_NONE = SLOT_INDEX_NONE };
 
-/* Beside it, in what struct member would leave empty: slot_use (enum slot_use) and live_position
- * (index in live, TABLE_NONE when not there). */
+/* In struct member are slot_use (enum slot_use), live_position (index in live, TABLE_NONE when not
+ * there), and changed: table.changes at the last change, its lower half, which tells what a
+ * snapshot lacks. */
 struct slot {
-    uint32_t changed; /* table.changes at the last change, its lower half: what a snapshot lacks */
-    uint16_t link;    /* used: id of the suspicion; free: the next free slot; or TABLE_NONE */
-    uint16_t news;    /* gossip.h's: id of the entry about it, TABLE_NONE when there is none */
+    uint16_t link; /* used: id of the suspicion; free: the next free slot; or TABLE_NONE */
+    uint16_t news; /* gossip.h's: id of the entry about it, TABLE_NONE when there is none */
 };
+_Static_assert(sizeof(struct member) == 24 && sizeof(struct slot) == 4,
+               "the memory of a simulation hangs on it");
 
 struct table {
     struct memory *memory;

@@ -16,7 +16,7 @@ static void wish(struct membership *membership, uint32_t slot) {
     if (verify->count == VERIFY_PENDING_MAX || !is_able(membership))
         return;
     verify->wishes[verify->count++] = (struct verify_wish){
-        .slot = slot, .version = member->version, .generation = member->generation};
+        .slot = slot, .version = member->version, .generation = member_generation(member)};
 }
 
 void verify_heard(struct membership *membership, uint32_t slot) {
@@ -45,7 +45,8 @@ void verify_step(struct membership *membership) {
         const struct verify_wish *wish = &verify->wishes[verify->count - 1];
         const struct member *member = &membership->table.members[wish->slot];
         bool is_wanted = member->record != NULL && member->status == HENGE_SUSPECT &&
-                         member->generation == wish->generation && member->version == wish->version;
+                         member_generation(member) == wish->generation &&
+                         member->version == wish->version;
         if (is_wanted && !membership->observer.on_verify(membership->observer.context, wish->slot))
             return;
         membership->counters.verifications += is_wanted;

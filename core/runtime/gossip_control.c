@@ -179,7 +179,7 @@ static void maintain(struct henge_node *node) {
     struct control *control = &node->control;
     struct membership *membership = node->gossip->membership;
     membership_seeds_set(membership, control->seeds, control->seeds_count);
-    control->upkeep->generation = membership_member(membership, 0)->generation;
+    control->upkeep->generation = member_generation(membership_member(membership, 0));
     control->upkeep->place = place_of(node->gossip);
     control->upkeep->peers_count =
         membership_former_addresses(membership, control->upkeep->peers, PEERS_FILE_MAX);

@@ -70,7 +70,7 @@ static enum henge_status gossip_half(struct henge_node *node, uint64_t now_ns,
 static enum henge_status detector_half(struct henge_node *node, uint64_t now_ns) {
     struct detector_settings settings;
     node_settings_detector(&node->config, &settings);
-    settings.generation = membership_member(node->gossip->membership, 0)->generation;
+    settings.generation = member_generation(membership_member(node->gossip->membership, 0));
     settings.random_seed = hash64_pair(node->random_seed, 1);
     struct detector_node_hooks hooks = {.context = node, .to_gossip = to_gossip};
     node->detector =

@@ -107,7 +107,7 @@ static void on_change(void *context, struct sim *sim, uint32_t host,
         .change = change,
         .host = host,
         .subject = change->slot == 0 ? host : sim_host_of_name_hash(sim, member->record->name_hash),
-        .generation = member->generation,
+        .generation = member_generation(member),
         .version = member->version,
         .status = member->status,
         .payload_generation = member->record->generation,
@@ -186,7 +186,7 @@ static void on_boot(void *context, struct sim *sim, uint32_t host, bool is_end) 
     if (is_end)
         return;
     const struct member *own = sim_look(sim, host, host);
-    watch_issued(watch, host, own->generation, own->version, own->record->payload_version);
+    watch_issued(watch, host, member_generation(own), own->version, own->record->payload_version);
     for (size_t i = 0; i < LISTED; i++)
         if (listed[i]->on_boot != NULL)
             listed[i]->on_boot(watch, checkers->states[i], host, false);

@@ -61,7 +61,7 @@ static struct bytes_writer begin(struct sim *sim, uint32_t host, uint8_t *room,
     const struct member *own = sim_look(sim, host, host);
     *head = (struct message_head){.type = (uint8_t)type,
                                   .source_name_hash = hash64_text(intruder_name),
-                                  .source_generation = own->generation};
+                                  .source_generation = member_generation(own)};
     message_head_put(&writer, head);
     return writer;
 }

@@ -77,12 +77,12 @@ static void on_change(void *context, const struct member_change *change) {
         view->is_known = false;
         return;
     }
-    struct liveness now = {member->generation, member->version, member->status};
+    struct liveness now = {member_generation(member), member->version, member->status};
     ASSERT(now.status == change->status);
     if (!change->is_new)
         ASSERT(liveness_compare(&now, &view->liveness) >= 0);
     if (now.status < HENGE_DEAD)
-        ASSERT(member->record->generation == member->generation);
+        ASSERT(member->record->generation == member_generation(member));
     if (change->slot != 0 && (change->is_new || change->before_status != change->status))
         node->statuses_seen[change->status]++;
     *view = (struct cluster_view){now, true};
@@ -168,8 +168,8 @@ void cluster_start(struct cluster *cluster, uint32_t number, uint64_t generation
         membership_create(&settings, &observer, cluster->store, &cluster->memory, cluster->now_ns);
     ASSERT(node->membership != NULL);
     const struct member *self = membership_member(node->membership, 0);
-    node->views[0] = (struct cluster_view){{self->generation, 0, HENGE_ALIVE}, true};
-    node->generation = self->generation;
+    node->views[0] = (struct cluster_view){{member_generation(self), 0, HENGE_ALIVE}, true};
+    node->generation = member_generation(self);
     node->version = 0;
     node->has_accusation = false;
     node->has_yielded = false;
@@ -296,17 +296,18 @@ static void ping(struct cluster *cluster, struct cluster_node *node, uint32_t sl
     struct cluster_node *peer = node_at(cluster, &member->record->address);
     uint64_t now_ns = cluster->now_ns;
     if (peer == NULL || peer->membership == NULL || peer->side != node->side || peer->has_yielded) {
-        membership_probe_failed(node->membership, slot, member->generation, member->version,
+        membership_probe_failed(node->membership, slot, member_generation(member), member->version,
                                 now_ns);
         return;
     }
-    if (strcmp(peer->name, member->record->name) != 0 || peer->generation != member->generation) {
-        membership_not_me(node->membership, slot, member->generation, now_ns);
+    if (strcmp(peer->name, member->record->name) != 0 ||
+        peer->generation != member_generation(member)) {
+        membership_not_me(node->membership, slot, member_generation(member), now_ns);
         return;
     }
     if (member->status == HENGE_SUSPECT && peer->version <= member->version) {
         peer->has_accusation = true; /* told by the ping itself */
-        peer->accused_generation = member->generation;
+        peer->accused_generation = member_generation(member);
         peer->accused_version = member->version;
         peer->is_dirty = true;
     }

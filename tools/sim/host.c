@@ -199,7 +199,7 @@ static void detector_create_for(struct host *host, const struct henge_config *co
     if (sim->settings.profile) {
         settings.profile = sim->settings.profile;
     }
-    settings.generation = membership_member(host->gossip->membership, 0)->generation;
+    settings.generation = member_generation(membership_member(host->gossip->membership, 0));
     settings.random_seed = seed_of(host, SEED_DETECTOR);
     settings.slots_expected = sim->settings.hosts;
     struct detector_node_hooks hooks = {.context = host, .to_gossip = turn_to_gossip};

@@ -43,7 +43,7 @@ static void event_member(struct gossip_node *node, enum henge_event_type type, u
     struct henge_event *event = event_next(node, type);
     snprintf(event->name, sizeof(event->name), "%s", member->record->name);
     event->address = member->record->address;
-    event->generation = member->generation;
+    event->generation = member_generation(member);
     event->version = member->version;
     event->slot = slot;
 }

@@ -75,7 +75,7 @@ static bool offer(struct gossip_node *node, uint32_t slot) {
         message.as.peer.peer = (struct detector_peer){
             .address = member->record->address,
             .name_hash = member->record->name_hash,
-            .generation = member->generation,
+            .generation = member_generation(member),
             .version = member->version,
             .status = member->status,
         };
@@ -113,7 +113,7 @@ static bool feed_slots(struct gossip_node *node) {
 
 static bool feed_generation(struct gossip_node *node) {
     struct role_message message = {.kind = ROLE_GENERATION, .node = node->settings.id};
-    message.as.incarnation.generation = membership_member(node->membership, 0)->generation;
+    message.as.incarnation.generation = member_generation(membership_member(node->membership, 0));
     message.flag = node->is_silent;
     return node->hooks.to_detector(node->hooks.context, &message);
 }

@@ -42,8 +42,8 @@ static void on_change(void *context, const struct member_change *change) {
     struct gossip_node *node = context;
     const struct member *member = membership_member(node->membership, change->slot);
     bool is_shown = gossip_node_is_shown(node, change->slot);
-    overlay_set(node->overlay, change->slot, change->status, member->generation, member->version,
-                is_shown);
+    overlay_set(node->overlay, change->slot, change->status, member_generation(member),
+                member->version, is_shown);
     node->has_unshown |= !is_shown;
     if (change->slot == 0 && change->is_evicted) {
         node->is_silent = true;
@@ -95,7 +95,7 @@ static bool on_verify(void *context, uint32_t slot) {
     const struct member *member = membership_member(node->membership, slot);
     struct role_message message = {.kind = ROLE_VERIFY, .node = node->settings.id};
     message.as.incarnation.slot = slot;
-    message.as.incarnation.generation = member->generation;
+    message.as.incarnation.generation = member_generation(member);
     message.as.incarnation.version = member->version;
     return node->hooks.to_detector(node->hooks.context, &message);
 }
@@ -194,7 +194,7 @@ struct gossip_node *gossip_node_create(const struct gossip_node_settings *settin
         return NULL;
     }
     const struct member *self = membership_member(node->membership, 0);
-    overlay_set(overlay, 0, self->status, self->generation, self->version, true);
+    overlay_set(overlay, 0, self->status, member_generation(self), self->version, true);
     if (!gossip_node_first_view(node, now_ns)) {
         gossip_node_destroy(node);
         return NULL;
@@ -280,7 +280,7 @@ static void count(struct gossip_node *node) {
     counter_set(&out->ring_version, node->ring_version);
     counter_set(&out->ring_fingerprint, node->ring_fingerprint);
     counter_set(&out->view_fingerprint, membership_fingerprint(node->membership));
-    counter_set(&out->generation, self->generation);
+    counter_set(&out->generation, member_generation(self));
     counter_set(&out->version, self->version);
     counter_set(&out->is_joined,
                 membership_join_state(node->membership) == JOIN_DONE || in.alive + in.suspect > 1);

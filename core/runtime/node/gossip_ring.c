@@ -19,7 +19,7 @@ static bool is_in_ring(const struct gossip_node *node, const struct member *memb
         return false;
     }
     return member->status != HENGE_DEAD ||
-           now_ns - member->status_since_ns < node->settings.ring_removal_delay_ns;
+           now_ns - member_status_since_ns(member, now_ns) < node->settings.ring_removal_delay_ns;
 }
 
 struct ring_member gossip_node_ring_member(const struct record *record, uint32_t slot) {

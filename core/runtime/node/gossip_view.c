@@ -75,7 +75,7 @@ bool gossip_node_is_shown(const struct gossip_node *node, uint32_t slot) {
         return false;
     }
     return view->members[view->index_by_slot[slot] - 1].generation ==
-           membership_member(node->membership, slot)->generation;
+           member_generation(membership_member(node->membership, slot));
 }
 
 static void unshown_show(struct gossip_node *node, const struct henge_view *view) {
@@ -170,7 +170,8 @@ static uint64_t removal_next(const struct gossip_node *node, uint64_t now_ns) {
     for (uint32_t slot = 0; slot < slots; slot++) {
         const struct member *member = membership_member(node->membership, slot);
         if (member->record && member->status == HENGE_DEAD) {
-            uint64_t due_ns = member->status_since_ns + node->settings.ring_removal_delay_ns;
+            uint64_t due_ns =
+                member_status_since_ns(member, now_ns) + node->settings.ring_removal_delay_ns;
             next_ns = due_ns > now_ns && due_ns < next_ns ? due_ns : next_ns;
         }
     }

@@ -61,11 +61,12 @@ struct henge_view *view_build(struct view_owner *owner, const struct membership 
         const struct member *member = membership_member(membership, slot);
         if (member->record) {
             record_retain(member->record);
-            view->members[view->count++] = (struct view_member){.record = member->record,
-                                                                .generation = member->generation,
-                                                                .version = member->version,
-                                                                .slot = (uint16_t)slot,
-                                                                .status = member->status};
+            view->members[view->count++] =
+                (struct view_member){.record = member->record,
+                                     .generation = member_generation(member),
+                                     .version = member->version,
+                                     .slot = (uint16_t)slot,
+                                     .status = member->status};
         }
     }
     qsort(view->members, view->count, sizeof(view->members[0]), compare_names);

@@ -124,10 +124,11 @@ static void write_record(struct kept_message *kept, const struct member *member)
     struct bytes_writer writer = bytes_writer_of(kept->data, sizeof kept->data);
     const struct record *record = member->record;
     struct message_head head = {MESSAGE_GOSSIP, record->name_hash, record->generation};
-    struct update update = {.name_hash = record->name_hash,
-                            .liveness = {member->generation, member->version, member->status},
-                            .encoded = record->encoded,
-                            .encoded_bytes = record->encoded_bytes};
+    struct update update = {
+        .name_hash = record->name_hash,
+        .liveness = {member_generation(member), member->version, member->status},
+        .encoded = record->encoded,
+        .encoded_bytes = record->encoded_bytes};
     message_head_put(&writer, &head);
     bytes_put_u16(&writer, 1);
     wire_update_put(&writer, &update);
@@ -173,7 +174,7 @@ static uint64_t belief_of(const struct membership *membership) {
         const struct member *member = membership_member(membership, slot);
         if (member->record == NULL || member->status >= HENGE_DEAD)
             continue;
-        uint64_t liveness = hash64_pair(member->generation,
+        uint64_t liveness = hash64_pair(member_generation(member),
                                         (uint64_t)member->version << 8 | (uint64_t)member->status);
         sum += hash64_pair(member->record->digest, liveness);
     }

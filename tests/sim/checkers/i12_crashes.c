@@ -66,7 +66,8 @@ static void check(struct watch *watch, uint32_t subject, struct crash *crash) {
         if (!watch->hosts[host].is_up || watch->hosts[host].is_leaving)
             continue;
         const struct member *held = sim_look(watch->sim, host, subject);
-        if (held != NULL && held->status < HENGE_DEAD && held->generation <= crash->generation)
+        if (held != NULL && held->status < HENGE_DEAD &&
+            member_generation(held) <= crash->generation)
             watch_report(watch, 12, host, subject, "crashed %llu ms ago, and is held %s",
                          (unsigned long long)((watch->now_ns - crash->at_ns) / 1000000),
                          watch_status_text(held->status));
@@ -110,7 +111,7 @@ static void on_finish(struct watch *watch, void *state) {
                     : NULL;
             if (held != NULL && held->status == HENGE_DEAD)
                 watch_report(watch, 12, host, subject, "lives, and is held DEAD at (%llu, %u)",
-                             (unsigned long long)held->generation, held->version);
+                             (unsigned long long)member_generation(held), held->version);
         }
     }
 }

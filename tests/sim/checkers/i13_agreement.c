@@ -163,7 +163,7 @@ static bool differs(const struct watch *watch, uint32_t host, uint32_t subject) 
     if (!watch->hosts[subject].is_up)
         return is_held;
     const struct issued *issued = &watch->hosts[subject].issued[0];
-    return !is_held || held->generation != issued->generation ||
+    return !is_held || member_generation(held) != issued->generation ||
            held->record->payload_version != issued->payload_version;
 }
 

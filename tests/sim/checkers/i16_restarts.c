@@ -54,7 +54,7 @@ static void check(struct watch *watch, uint32_t subject, uint64_t since_ns) {
         unsigned long long ms = (watch->now_ns - since_ns) / 1000000;
         if (held == NULL)
             watch_report(watch, 16, host, subject, "joined %llu ms ago, and is not known", ms);
-        else if (held->generation < generation)
+        else if (member_generation(held) < generation)
             watch_report(watch, 16, host, subject,
                          "joined %llu ms ago, and its old incarnation is held %s", ms,
                          watch_status_text(held->status));

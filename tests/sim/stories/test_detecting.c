@@ -164,7 +164,7 @@ Test(detecting, a_deadline_is_never_before_the_last_call) {
     uint64_t now_ns = sim_node_now_ns(stage.sim, 6);
     struct role_message failed = {.kind = ROLE_PROBE_FAILED, .node = 6};
     failed.as.incarnation.slot = (uint32_t)(held - membership_member(node->membership, 0));
-    failed.as.incarnation.generation = held->generation;
+    failed.as.incarnation.generation = member_generation(held);
     failed.as.incarnation.version = held->version;
     gossip_node_message(node, &failed, now_ns);
     cr_assert_geq(gossip_node_deadline(node), now_ns);

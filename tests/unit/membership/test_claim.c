@@ -176,7 +176,7 @@ static size_t message_of(const struct cluster *cluster, uint32_t from, uint8_t t
                          uint8_t flags, uint64_t seniority, uint8_t *message, size_t room) {
     const struct member *speaker = membership_member(cluster->nodes[from].membership, 0);
     struct bytes_writer writer = bytes_writer_of(message, room);
-    struct message_head head = {type, speaker->record->name_hash, speaker->generation};
+    struct message_head head = {type, speaker->record->name_hash, member_generation(speaker)};
     struct wire_claim claim = {.flags = flags, .seniority = seniority};
     message_head_put(&writer, &head);
     if (type == MESSAGE_WHO) {
@@ -250,7 +250,7 @@ Test(claim, only_the_answer_to_the_fresh_question_counts) {
     bear_name_of(cluster, 20, 1);
     cluster_start(cluster, 20, 0, 10);
     struct membership *asker = cluster->nodes[1].membership;
-    claim_ask(asker, &cluster->nodes[20].address, asker->table.members[0].generation);
+    claim_ask(asker, &cluster->nodes[20].address, member_generation(&asker->table.members[0]));
     uint8_t message[1448];
     uint64_t nonce = asker->claim.nonce;
     size_t bytes = message_of(cluster, 20, MESSAGE_HERE, nonce + 1, CLAIM_IS_SETTLED, 1, message,
@@ -304,7 +304,7 @@ Test(claim, or_when_he_syncs) {
     uint8_t message[1448];
     struct bytes_writer writer = bytes_writer_of(message, sizeof message);
     const struct member *own = membership_member(cluster->nodes[1].membership, 0);
-    struct message_head head = {MESSAGE_SYNC, own->record->name_hash, own->generation};
+    struct message_head head = {MESSAGE_SYNC, own->record->name_hash, member_generation(own)};
     struct wire_sync sync = {.flags = SYNC_IS_ANSWER,
                              .ring_parameters = 77,
                              .fingerprint = membership_fingerprint(cluster->nodes[0].membership)};
@@ -323,14 +323,14 @@ Test(claim, a_rival_with_a_generation_of_the_far_future_costs_nothing) {
     struct cluster *cluster = cluster_create(720);
     cluster_form(cluster, 4);
     struct membership *membership = cluster->nodes[1].membership;
-    uint64_t generation = membership_member(membership, 0)->generation;
+    uint64_t generation = member_generation(membership_member(membership, 0));
     bear_name_of(cluster, 20, 1);
     cluster_start(cluster, 20, 0, 3 * GENERATION_AHEAD_MAX_MS);
     cluster_join(cluster, 20, 1);
     uint64_t steps = cluster->nodes[1].steps;
     cluster_run(cluster, 10 * NS_PER_S);
     cr_assert_lt(cluster->nodes[1].steps - steps, 2000);
-    cr_assert_eq(membership_member(membership, 0)->generation, generation);
+    cr_assert_eq(member_generation(membership_member(membership, 0)), generation);
     cr_assert_not(cluster->nodes[1].has_yielded);
     cluster_destroy(cluster);
 }
@@ -343,7 +343,7 @@ Test(claim, who_leaves_or_is_evicted_while_asking_stays_gone) {
         cluster->probes = true;
         struct membership *membership = cluster->nodes[4].membership;
         struct henge_address nobody = cluster_address(99);
-        claim_ask(membership, &nobody, membership_member(membership, 0)->generation);
+        claim_ask(membership, &nobody, member_generation(membership_member(membership, 0)));
         cluster->nodes[4].is_dirty = true;
         cluster_run(cluster, 50 * NS_PER_MS);
         if (is_evicted == 1)
@@ -353,7 +353,7 @@ Test(claim, who_leaves_or_is_evicted_while_asking_stays_gone) {
             membership_leave(membership, cluster->now_ns, cluster->now_ns + 5 * NS_PER_S);
         cluster->nodes[is_evicted == 1 ? 0 : 4].is_dirty = true;
         cluster_run(cluster, 100 * NS_PER_MS);
-        self_surpass(membership, membership_member(membership, 0)->generation);
+        self_surpass(membership, member_generation(membership_member(membership, 0)));
         cluster_run(cluster, 20 * NS_PER_S);
         cr_assert_eq(membership_member(membership, 0)->status, HENGE_LEFT);
         cr_assert_eq(cluster_look(cluster, 0, 4)->status, HENGE_LEFT);

@@ -16,7 +16,7 @@ static void tell(struct cluster *cluster, uint32_t to, uint32_t from, uint8_t ty
     const struct member *speaker = membership_member(cluster->nodes[from].membership, 0);
     uint8_t message[1448];
     struct bytes_writer writer = bytes_writer_of(message, sizeof message);
-    struct message_head head = {type, speaker->record->name_hash, speaker->generation};
+    struct message_head head = {type, speaker->record->name_hash, member_generation(speaker)};
     struct wire_records records = {.flags = RECORDS_LAST, .count = 1};
     message_head_put(&writer, &head);
     if (type == MESSAGE_RECORDS)
@@ -31,7 +31,7 @@ static void tell(struct cluster *cluster, uint32_t to, uint32_t from, uint8_t ty
 static struct update left_of(const struct cluster *cluster, uint32_t subject, uint32_t version) {
     const struct member *member = membership_member(cluster->nodes[subject].membership, 0);
     return (struct update){.name_hash = member->record->name_hash,
-                           .liveness = {member->generation, version, HENGE_LEFT}};
+                           .liveness = {member_generation(member), version, HENGE_LEFT}};
 }
 
 static uint8_t status_at(const struct cluster *cluster, uint32_t at, uint32_t subject) {
@@ -80,7 +80,7 @@ Test(departure, a_leave_of_an_older_generation_ends_nothing_when_replayed) {
     cr_assert(cluster_run_until(cluster, 3 * NS_PER_S, cluster_agrees));
     tell(cluster, 0, 1, MESSAGE_GOSSIP, &genuine);
     cr_assert_eq(status_at(cluster, 0, 2), HENGE_ALIVE);
-    genuine.liveness.generation = cluster_look(cluster, 0, 2)->generation;
+    genuine.liveness.generation = member_generation(cluster_look(cluster, 0, 2));
     tell(cluster, 0, 1, MESSAGE_GOSSIP, &genuine);
     cr_assert_eq(status_at(cluster, 0, 2), HENGE_ALIVE, "the old secret opens nothing new");
     cr_assert_eq(cluster_counters(cluster, 0).leaves_refused, 1);

@@ -183,7 +183,7 @@ Test(dissemination, the_dead_are_told_now_and_then) {
         cluster_kill(cluster, i);
         struct membership *membership = cluster->nodes[0].membership;
         uint32_t slot = cluster_slot(cluster, 0, i);
-        membership_not_me(membership, slot, membership_member(membership, slot)->generation,
+        membership_not_me(membership, slot, member_generation(membership_member(membership, slot)),
                           cluster->now_ns);
     }
     cluster->nodes[0].is_dirty = true;
@@ -204,7 +204,7 @@ Test(dissemination, status_leaves_room_for_payloads) {
     cluster_form(cluster, 100);
     struct membership *membership = cluster->nodes[0].membership;
     for (uint32_t slot = 1; slot < 80; slot++)
-        membership_not_me(membership, slot, membership_member(membership, slot)->generation,
+        membership_not_me(membership, slot, member_generation(membership_member(membership, slot)),
                           cluster->now_ns);
     uint32_t slot = membership_slots(membership) - 1;
     struct merge_result news = {.outcome = MERGE_NEWS, .slot = slot, .payload_news = true};
@@ -232,7 +232,7 @@ Test(dissemination, what_all_find_out_is_not_told_all) {
     for (uint32_t i = 0; i < 4; i++) {
         uint32_t slot = cluster_slot(cluster, i, 7);
         membership_probe_failed(cluster->nodes[i].membership, slot,
-                                cluster_look(cluster, i, 7)->generation, 0, cluster->now_ns);
+                                member_generation(cluster_look(cluster, i, 7)), 0, cluster->now_ns);
         cluster->nodes[i].is_dirty = true;
     }
     cluster_run(cluster, 6 * NS_PER_S);

@@ -118,10 +118,10 @@ static void tell_record(struct cluster *cluster, uint32_t to, uint32_t from, uin
     const struct member *member = membership_member(cluster->nodes[subject].membership, 0);
     uint8_t message[128];
     struct bytes_writer writer = bytes_writer_of(message, sizeof message);
-    struct message_head head = {type, speaker->record->name_hash, speaker->generation};
+    struct message_head head = {type, speaker->record->name_hash, member_generation(speaker)};
     struct wire_records records = {.flags = RECORDS_LAST, .count = 1};
     struct update update = {.name_hash = member->record->name_hash,
-                            .liveness = {member->generation, member->version, status}};
+                            .liveness = {member_generation(member), member->version, status}};
     message_head_put(&writer, &head);
     if (type == MESSAGE_RECORDS)
         wire_records_put(&writer, &records);
@@ -295,7 +295,7 @@ Test(heal, who_is_not_here_has_room_among_the_addresses_that_are_kept) {
     struct membership *membership = cluster->nodes[0].membership;
     for (uint32_t i = 100; i < 110; i++)
         membership_probe_failed(membership, cluster_slot(cluster, 0, i),
-                                cluster_look(cluster, 0, i)->generation, 0, cluster->now_ns);
+                                member_generation(cluster_look(cluster, 0, i)), 0, cluster->now_ns);
     cluster_run(cluster, 60 * NS_PER_S);
     cr_assert_eq(membership_former_addresses(membership, known, 64), 64);
     uint32_t kept = 0;

@@ -61,7 +61,8 @@ static void tell_records(struct cluster *cluster, uint32_t to, uint32_t from, ui
     const struct member *speaker = membership_member(cluster->nodes[from].membership, 0);
     uint8_t message[1448];
     struct bytes_writer writer = bytes_writer_of(message, sizeof message);
-    struct message_head head = {MESSAGE_RECORDS, speaker->record->name_hash, speaker->generation};
+    struct message_head head = {MESSAGE_RECORDS, speaker->record->name_hash,
+                                member_generation(speaker)};
     struct wire_records records = {.flags = RECORDS_LAST, .count = 1};
     struct update update = merge_update_of(cluster->nodes[subject].membership, 0, true);
     message_head_put(&writer, &head);

@@ -104,7 +104,7 @@ Test(leave, then_join_again_is_a_new_generation) {
     cr_assert_eq(cluster_look(cluster, 3, 1)->status, HENGE_LEFT);
     cluster_join(cluster, 1, 0);
     cr_assert(cluster_run_until(cluster, 3 * NS_PER_S, cluster_agrees));
-    cr_assert_gt(cluster_look(cluster, 3, 1)->generation, before);
+    cr_assert_gt(member_generation(cluster_look(cluster, 3, 1)), before);
     cr_assert_eq(membership_leave_state(cluster->nodes[1].membership), LEAVE_NONE);
     cr_assert_eq(cluster->nodes[1].generation_calls, 1);
     cluster_destroy(cluster);
@@ -117,7 +117,7 @@ Test(leave, gives_nobody_up_for_the_time_away) {
     struct membership *leaver = cluster->nodes[0].membership;
     const struct member *suspect = cluster_look(cluster, 0, 3);
     cluster->nodes[0].side = 1;
-    membership_probe_failed(leaver, cluster_slot(cluster, 0, 3), suspect->generation,
+    membership_probe_failed(leaver, cluster_slot(cluster, 0, 3), member_generation(suspect),
                             suspect->version, cluster->now_ns);
     cluster->nodes[0].is_dirty = true;
     cr_assert_eq(suspect->status, HENGE_SUSPECT);
@@ -149,9 +149,9 @@ static size_t leave_message(const struct cluster *cluster, uint8_t *bytes, size_
     const struct member *left = membership_member(cluster->nodes[subject].membership, 0);
     const struct member *says = membership_member(cluster->nodes[speaker].membership, 0);
     struct bytes_writer writer = bytes_writer_of(bytes, room);
-    struct message_head head = {MESSAGE_LEAVE, says->record->name_hash, left->generation};
+    struct message_head head = {MESSAGE_LEAVE, says->record->name_hash, member_generation(left)};
     struct update update = {.name_hash = left->record->name_hash,
-                            .liveness = {left->generation, left->version, HENGE_LEFT},
+                            .liveness = {member_generation(left), left->version, HENGE_LEFT},
                             .proof = departure_own_proof(cluster->nodes[subject].membership)};
     message_head_put(&writer, &head);
     bytes_put_u16(&writer, 1);

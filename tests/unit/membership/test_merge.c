@@ -97,7 +97,8 @@ static size_t gossip_of(const struct cluster *cluster, const struct liveness *li
                         const struct record_fields *fields, uint8_t *message, size_t room) {
     const struct member *speaker = membership_member(cluster->nodes[1].membership, 0);
     struct bytes_writer writer = bytes_writer_of(message, room);
-    struct message_head head = {MESSAGE_GOSSIP, speaker->record->name_hash, speaker->generation};
+    struct message_head head = {MESSAGE_GOSSIP, speaker->record->name_hash,
+                                member_generation(speaker)};
     message_head_put(&writer, &head);
     bytes_put_u16(&writer, 1);
     struct update update = {.name_hash = stranger_hash(), .liveness = *liveness};
@@ -126,7 +127,7 @@ static struct liveness held_by(const struct cluster *cluster, uint32_t number) {
     uint32_t slot = table_find(&membership->table, stranger_hash());
     if (slot != NO_SLOT) {
         const struct member *member = &membership->table.members[slot];
-        return (struct liveness){member->generation, member->version, member->status};
+        return (struct liveness){member_generation(member), member->version, member->status};
     }
     const struct tombstone *stone = tombstones_find(&membership->tombstones, stranger_hash());
     return stone == NULL ? (struct liveness){0} : stone->liveness;
@@ -218,8 +219,14 @@ Test(merge, a_verdict_may_come_before_its_record) {
     struct record_fields old = stranger(1000, 0), new = stranger(1005, 0);
     struct liveness alive = {1000, 0, HENGE_ALIVE}, dead = {1005, 2, HENGE_DEAD};
     tell(cluster, 0, &alive, &old);
+    memory_fail_after(&cluster->memory, 0);
+    tell(cluster, 0, &dead, NULL);
+    struct liveness held = held_by(cluster, 0);
+    cr_assert_eq(liveness_compare(&held, &alive), 0, "without memory it is refused");
+    memory_fail_after(&cluster->memory, -1);
     tell(cluster, 0, &dead, NULL);
     cr_assert_eq(held_by(cluster, 0).status, HENGE_DEAD, "the old incarnation is over for certain");
+    cr_assert_eq(held_by(cluster, 0).generation, 1005);
     struct liveness late = {1005, 0, HENGE_ALIVE};
     tell(cluster, 0, &late, &new);
     cr_assert_eq(held_by(cluster, 0).status, HENGE_DEAD);
@@ -227,6 +234,16 @@ Test(merge, a_verdict_may_come_before_its_record) {
     tell(cluster, 0, &refuted, NULL);
     cr_assert_eq(held_by(cluster, 0).status, HENGE_ALIVE, "its record is known by now");
     cluster_destroy(cluster);
+}
+
+Test(merge, since_when_is_known_to_a_tick_for_years) {
+    const uint64_t tick_ns = UINT64_C(1) << MEMBER_TICK_BITS, start_ns = 12345 * NS_PER_S + 678;
+    struct member member = {.status_since = member_tick(start_ns)};
+    const uint64_t later_ns[] = {0, 1, tick_ns, 60 * NS_PER_S, 800 * 86400 * NS_PER_S};
+    for (size_t i = 0; i < sizeof later_ns / sizeof later_ns[0]; i++) {
+        uint64_t since_ns = member_status_since_ns(&member, start_ns + later_ns[i]);
+        cr_assert(since_ns <= start_ns && start_ns - since_ns < tick_ns);
+    }
 }
 
 Test(merge, generations_of_the_far_future_are_not_believed) {
@@ -276,7 +293,8 @@ static void tell_self(struct cluster *cluster, uint64_t generation, uint32_t ver
     uint8_t message[256];
     struct bytes_writer writer = bytes_writer_of(message, sizeof message);
     const struct member *speaker = membership_member(cluster->nodes[1].membership, 0);
-    struct message_head head = {MESSAGE_GOSSIP, speaker->record->name_hash, speaker->generation};
+    struct message_head head = {MESSAGE_GOSSIP, speaker->record->name_hash,
+                                member_generation(speaker)};
     message_head_put(&writer, &head);
     bytes_put_u16(&writer, 1);
     wire_update_put(&writer, &update);
@@ -314,7 +332,7 @@ Test(merge, an_owner_surpasses_a_higher_generation_once_a_second) {
     cr_assert_eq(self->generation, generation + 11, "not twice within a second");
     cluster_run(cluster, NS_PER_S);
     cr_assert_eq(self->generation, generation + 21);
-    cr_assert_eq(cluster_look(cluster, 1, 0)->generation, generation + 21);
+    cr_assert_eq(member_generation(cluster_look(cluster, 1, 0)), generation + 21);
     tell_self(cluster, UINT64_MAX, 3, HENGE_DEAD);
     cluster_run(cluster, 2 * NS_PER_S);
     cr_assert_eq(self->generation, generation + 21, "no lie moves it to the end of numbers");
@@ -327,7 +345,7 @@ Test(merge, payload_versions_at_their_end_raise_the_generation) {
     struct cluster *cluster = cluster_create(305);
     cluster_form(cluster, 4);
     struct membership *membership = cluster->nodes[0].membership;
-    uint64_t generation = membership_member(membership, 0)->generation;
+    uint64_t generation = member_generation(membership_member(membership, 0));
     struct record_fields fields;
     record_fields_of(membership_member(membership, 0)->record, &fields);
     fields.payload_version = VERSION_MAX;
@@ -340,13 +358,14 @@ Test(merge, payload_versions_at_their_end_raise_the_generation) {
     uint8_t message[1448];
     struct bytes_writer writer = bytes_writer_of(message, sizeof message);
     const struct member *speaker = membership_member(cluster->nodes[1].membership, 0);
-    struct message_head head = {MESSAGE_GOSSIP, speaker->record->name_hash, speaker->generation};
+    struct message_head head = {MESSAGE_GOSSIP, speaker->record->name_hash,
+                                member_generation(speaker)};
     message_head_put(&writer, &head);
     bytes_put_u16(&writer, 1);
     wire_update_put(&writer, &update);
     cluster_inject(cluster, 0, 1, message, bytes_written(&writer));
     cluster_run(cluster, NS_PER_S);
-    cr_assert_gt(membership_member(membership, 0)->generation, generation);
+    cr_assert_gt(member_generation(membership_member(membership, 0)), generation);
     record_fields_of(membership_member(membership, 0)->record, &fields);
     fields.weight = 7;
     cr_assert_eq(membership_set_payload(membership, &fields, cluster->now_ns), HENGE_OK);

@@ -133,7 +133,7 @@ static void check_sums(const struct membership *membership) {
             continue;
         uint64_t share =
             hash64_pair(member->record->name_hash,
-                        hash64_pair(member->generation, member->record->payload_version));
+                        hash64_pair(member_generation(member), member->record->payload_version));
         fingerprint += share;
         sums[member->record->name_hash >> 58] += share;
     }

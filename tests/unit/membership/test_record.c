@@ -235,6 +235,21 @@ Test(record, loose_form_of_a_record_makes_the_same_record) {
 }
 
 /* The two ways to a decoded record end at one object; its bytes find it, any other bytes do not. */
+Test(record, the_same_payload_stands_for_a_later_life_and_is_shared_with_nobody) {
+    struct record_fields fields = sample();
+    struct record *record = record_store_get(store, &fields);
+    cr_assert_eq(record->life, record->generation);
+    struct record *later = record_store_get_later(store, record, 99);
+    cr_assert_eq(later->life, 99);
+    cr_assert_eq(later->generation, 77);
+    cr_assert_eq(later->encoded_bytes, record->encoded_bytes);
+    cr_assert_arr_eq(later->encoded, record->encoded, record->encoded_bytes);
+    cr_assert_str_eq(later->name, record->name);
+    cr_assert_eq(record_store_find(store, record->encoded, record->encoded_bytes), record);
+    record_release(store, record);
+    record_release(store, later);
+}
+
 Test(record, is_found_by_its_encoding) {
     struct record_fields fields = sample(), decoded;
     struct record *record = record_store_get(store, &fields);

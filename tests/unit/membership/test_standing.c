@@ -20,9 +20,10 @@ static void call_by(struct cluster *cluster, uint32_t to, uint32_t from, uint8_t
     const struct member *member = membership_member(cluster->nodes[to].membership, 0);
     uint8_t message[128];
     struct bytes_writer writer = bytes_writer_of(message, sizeof message);
-    struct message_head head = {MESSAGE_GOSSIP, speaker->record->name_hash, speaker->generation};
+    struct message_head head = {MESSAGE_GOSSIP, speaker->record->name_hash,
+                                member_generation(speaker)};
     struct update update = {.name_hash = member->record->name_hash,
-                            .liveness = {member->generation, member->version, status}};
+                            .liveness = {member_generation(member), member->version, status}};
     if (accuser != NOBODY)
         update.accusers[update.accusers_count++] =
             membership_member(cluster->nodes[accuser].membership, 0)->record->name_hash;
@@ -101,13 +102,13 @@ Test(standing, one_and_the_same_verdict_counts_once) {
     const struct member *own = membership_member(cluster->nodes[2].membership, 0);
     uint32_t version = own->version;
     for (uint32_t i = 0; i < 10; i++)
-        membership_declared_dead(cluster->nodes[2].membership, own->generation, version,
+        membership_declared_dead(cluster->nodes[2].membership, member_generation(own), version,
                                  cluster->now_ns);
     cr_assert_eq(cluster->nodes[2].membership->standing.flaps, 1);
-    membership_declared_dead(cluster->nodes[2].membership, own->generation - 1, version + 1,
+    membership_declared_dead(cluster->nodes[2].membership, member_generation(own) - 1, version + 1,
                              cluster->now_ns);
     cr_assert_eq(cluster->nodes[2].membership->standing.flaps, 1, "of an older generation");
-    membership_declared_dead(cluster->nodes[2].membership, own->generation, version + 1,
+    membership_declared_dead(cluster->nodes[2].membership, member_generation(own), version + 1,
                              cluster->now_ns);
     cr_assert_eq(cluster->nodes[2].membership->standing.flaps, 2);
     cluster_destroy(cluster);
@@ -215,7 +216,7 @@ Test(standing, neither_rare_doubts_nor_those_of_a_few_liars_make_one_step_back) 
 static void accuse(struct cluster *cluster, uint32_t by, uint32_t subject) {
     const struct member *held = cluster_look(cluster, by, subject);
     membership_probe_failed(cluster->nodes[by].membership, cluster_slot(cluster, by, subject),
-                            held->generation, held->version, cluster->now_ns);
+                            member_generation(held), held->version, cluster->now_ns);
 }
 
 Test(standing, nobody_steps_back_where_all_are_doubted) {

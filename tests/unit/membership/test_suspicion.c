@@ -8,8 +8,8 @@
 static void fail_probe(struct cluster *cluster, uint32_t at, uint32_t subject) {
     struct membership *membership = cluster->nodes[at].membership;
     const struct member *member = cluster_look(cluster, at, subject);
-    membership_probe_failed(membership, cluster_slot(cluster, at, subject), member->generation,
-                            member->version, cluster->now_ns);
+    membership_probe_failed(membership, cluster_slot(cluster, at, subject),
+                            member_generation(member), member->version, cluster->now_ns);
     cluster->nodes[at].is_dirty = true;
 }
 
@@ -214,7 +214,7 @@ Test(suspicion, a_refutation_behind_the_horizon_wins) {
     cluster_run(cluster, max_ns + NS_PER_S);
     struct membership *membership = cluster->nodes[0].membership;
     uint32_t slot = cluster_slot(cluster, 0, 4);
-    uint64_t generation = membership_member(membership, slot)->generation;
+    uint64_t generation = member_generation(membership_member(membership, slot));
     membership_peer_alive(membership, slot, generation, 1, cluster->now_ns);
     cluster->horizon_lag_ns = 0;
     cluster_run(cluster, 2 * max_ns);
@@ -247,15 +247,15 @@ Test(suspicion, stale_findings_of_the_detector_are_ignored) {
     uint32_t slot = cluster_slot(cluster, 0, 3);
     struct member member = *membership_member(membership, slot);
     uint64_t now_ns = cluster->now_ns;
-    membership_peer_alive(membership, slot, member.generation, 3, now_ns);
+    membership_peer_alive(membership, slot, member_generation(&member), 3, now_ns);
     cr_assert_eq(membership_member(membership, slot)->version, 3);
-    membership_probe_failed(membership, slot, member.generation, 2, now_ns);
-    membership_probe_failed(membership, slot, member.generation + 1, 3, now_ns);
-    membership_probe_failed(membership, slot, member.generation - 1, 3, now_ns);
+    membership_probe_failed(membership, slot, member_generation(&member), 2, now_ns);
+    membership_probe_failed(membership, slot, member_generation(&member) + 1, 3, now_ns);
+    membership_probe_failed(membership, slot, member_generation(&member) - 1, 3, now_ns);
     membership_probe_failed(membership, 0, cluster->nodes[0].generation, 0, now_ns);
-    membership_probe_failed(membership, 4000, member.generation, 3, now_ns);
-    membership_not_me(membership, slot, member.generation - 1, now_ns);
-    membership_peer_alive(membership, slot, member.generation, 2, now_ns);
+    membership_probe_failed(membership, 4000, member_generation(&member), 3, now_ns);
+    membership_not_me(membership, slot, member_generation(&member) - 1, now_ns);
+    membership_peer_alive(membership, slot, member_generation(&member), 2, now_ns);
     cr_assert_eq(membership_member(membership, slot)->status, HENGE_ALIVE);
     cr_assert_eq(membership_member(membership, slot)->version, 3);
     cr_assert_eq(cluster_counters(cluster, 0).accusations, 0);
@@ -270,7 +270,7 @@ Test(suspicion, equal_version_does_not_recover_a_higher_one_does) {
     cluster_run(cluster, NS_PER_S);
     struct membership *membership = cluster->nodes[0].membership;
     uint32_t slot = cluster_slot(cluster, 0, 4);
-    uint64_t generation = membership_member(membership, slot)->generation;
+    uint64_t generation = member_generation(membership_member(membership, slot));
     membership_peer_alive(membership, slot, generation, 0, cluster->now_ns);
     cr_assert_eq(status_at(cluster, 0, 4), HENGE_SUSPECT);
     membership_peer_alive(membership, slot, generation, 1, cluster->now_ns);
@@ -287,7 +287,7 @@ Test(suspicion, not_me_ends_an_incarnation_at_once_and_everywhere) {
     cluster_kill(cluster, 4);
     struct membership *membership = cluster->nodes[0].membership;
     uint32_t slot = cluster_slot(cluster, 0, 4);
-    membership_not_me(membership, slot, membership_member(membership, slot)->generation,
+    membership_not_me(membership, slot, member_generation(membership_member(membership, slot)),
                       cluster->now_ns);
     cluster->nodes[0].is_dirty = true;
     cluster_run(cluster, NS_PER_S);
@@ -307,7 +307,7 @@ Test(suspicion, the_dead_are_forgotten_and_their_slot_is_used_again) {
     cluster->probes = true;
     cluster_run(cluster, 60 * NS_PER_S);
     cr_assert_eq(status_at(cluster, 0, 4), HENGE_DEAD);
-    uint64_t since_ns = cluster_look(cluster, 0, 4)->status_since_ns;
+    uint64_t since_ns = member_status_since_ns(cluster_look(cluster, 0, 4), cluster->now_ns);
     cluster_run(cluster, since_ns + 120 * NS_PER_S - TENTH - cluster->now_ns);
     cr_assert_not_null(cluster_look(cluster, 0, 4));
     cluster_run(cluster, 2 * TENTH);

@@ -10,8 +10,8 @@
 static void fail_probe(struct cluster *cluster, uint32_t at, uint32_t subject) {
     struct membership *membership = cluster->nodes[at].membership;
     const struct member *member = cluster_look(cluster, at, subject);
-    membership_probe_failed(membership, cluster_slot(cluster, at, subject), member->generation,
-                            member->version, cluster->now_ns);
+    membership_probe_failed(membership, cluster_slot(cluster, at, subject),
+                            member_generation(member), member->version, cluster->now_ns);
     cluster->nodes[at].is_dirty = true;
 }
 
@@ -207,7 +207,7 @@ static void accuse(struct cluster *cluster, uint32_t at, uint32_t accuser, uint3
     struct membership *membership = cluster->nodes[at].membership;
     const struct member *member = cluster_look(cluster, at, subject);
     struct update update = {.name_hash = member->record->name_hash,
-                            .liveness = {member->generation, member->version, HENGE_SUSPECT},
+                            .liveness = {member_generation(member), member->version, HENGE_SUSPECT},
                             .accusers_count = 1,
                             .accusers = {cluster_look(cluster, at, accuser)->record->name_hash}};
     membership->now_ns = cluster->now_ns;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OTHERS = 1000, PER_MESSAGE = 10, GENERATION = 1000, BYTES_PER_MEMBER = 60 };
+enum { OTHERS = 1000, PER_MESSAGE = 10, GENERATION = 1000, BYTES_PER_MEMBER = 48 };
 
 static struct scale {
     struct memory memory, shared; /* the node's, and the records' */

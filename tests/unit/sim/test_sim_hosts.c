@@ -7,7 +7,7 @@
 TestSuite(sim_hosts, .fini = world_close);
 
 static uint64_t generation(uint32_t host) {
-    return membership_member(sim_gossip(world.sim, host)->membership, 0)->generation;
+    return member_generation(membership_member(sim_gossip(world.sim, host)->membership, 0));
 }
 
 static void restart(uint32_t host, uint64_t after_ns, uint8_t flag) {
