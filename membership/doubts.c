@@ -7,8 +7,22 @@ uint64_t doubts_hold_ns(const struct membership *membership) {
     return DOUBTS_PERIODS * membership->settings.probe_period_ns;
 }
 
+void doubts_deinit(struct membership *membership) {
+    memory_release(membership->memory, membership->doubts.last, sizeof(struct doubt[DOUBTS_MANY]),
+                   HENGE_MEMORY_MEMBER);
+}
+
 void doubts_forget(struct membership *membership) {
+    doubts_deinit(membership);
     membership->doubts = (struct doubts){.next = 0};
+}
+
+static bool has_room(struct membership *membership) {
+    struct doubts *doubts = &membership->doubts;
+    if (doubts->last == NULL)
+        doubts->last = memory_alloc_array(membership->memory, DOUBTS_MANY, sizeof(struct doubt),
+                                          HENGE_MEMORY_MEMBER);
+    return doubts->last != NULL;
 }
 
 static bool are_many(const struct doubts *doubts) {
@@ -27,10 +41,11 @@ static bool are_many(const struct doubts *doubts) {
 
 static bool is_fresh(const struct membership *membership, const struct update *update) {
     const struct doubts *doubts = &membership->doubts;
+    if (update->liveness.version < doubts->version || doubts->last == NULL)
+        return update->liveness.version >= doubts->version;
     const struct doubt *latest = &doubts->last[(doubts->next + DOUBTS_MANY - 1) % DOUBTS_MANY];
-    return update->liveness.version >= doubts->version &&
-           (latest->at_ns == 0 ||
-            membership->now_ns - latest->at_ns >= membership->settings.probe_period_ns);
+    return latest->at_ns == 0 ||
+           membership->now_ns - latest->at_ns >= membership->settings.probe_period_ns;
 }
 
 bool doubts_heard(struct membership *membership, const struct update *update,
@@ -40,7 +55,8 @@ bool doubts_heard(struct membership *membership, const struct update *update,
         !is_fresh(membership, update))
         return false;
     uint32_t slot = table_find(&membership->table, update->accusers[0]);
-    if (slot == NO_SLOT || membership->table.members[slot].status != HENGE_ALIVE)
+    if (slot == NO_SLOT || membership->table.members[slot].status != HENGE_ALIVE ||
+        !has_room(membership))
         return false;
     doubts->version = update->liveness.version + 1;
     doubts->last[doubts->next] =

@@ -31,15 +31,16 @@ struct doubt {
 };
 
 struct doubts {
-    struct doubt last[DOUBTS_MANY]; /* at_ns 0: none yet */
-    uint32_t next;                  /* the oldest of them */
-    uint32_t version;               /* the next that counts: each is doubted once */
+    struct doubt *last; /* DOUBTS_MANY, at_ns 0: none yet. NULL: none at all */
+    uint32_t next;      /* the oldest of them */
+    uint32_t version;   /* the next that counts: each is doubted once */
 };
 
 /* Somebody calls this node, in its present generation, suspect. True: it should step back. */
 bool doubts_heard(struct membership *membership, const struct update *update,
                   const struct packet_source *source);
 void doubts_forget(struct membership *membership);
+void doubts_deinit(struct membership *membership);
 /* How long it stays back at least. */
 uint64_t doubts_hold_ns(const struct membership *membership);
 

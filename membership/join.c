@@ -52,7 +52,7 @@ void join_start(struct membership *membership, const struct henge_address *seeds
         /* Nobody could have refuted meanwhile. */
         suspicions_thaw(&membership->suspicions, left_ns, membership->now_ns);
     }
-    leave_reset(&membership->leave);
+    leave_reset(membership);
     standing_join(membership);
     join->state = JOIN_UNDER_WAY;
     join->reason = "";

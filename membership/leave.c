@@ -7,8 +7,26 @@ enum { LEAVE_TARGETS_MAX = 256 }; /* sqrt 65534 */
 
 #define LEAVE_PATIENCE_NS (1 * NS_PER_S)
 
-void leave_reset(struct leave *leave) {
-    *leave = (struct leave){.state = LEAVE_NONE, .retry_ns = TIME_NEVER};
+void leave_deinit(struct membership *membership) {
+    const struct leave *leave = &membership->leave;
+    memory_release(membership->memory, leave->acked_by, leave->capacity * sizeof *leave->acked_by,
+                   HENGE_MEMORY_MEMBER);
+}
+
+void leave_reset(struct membership *membership) {
+    leave_deinit(membership);
+    membership->leave = (struct leave){.state = LEAVE_NONE, .retry_ns = TIME_NEVER};
+}
+
+static bool has_room(struct membership *membership) {
+    struct leave *leave = &membership->leave;
+    if (leave->acks < leave->capacity)
+        return true;
+    uint64_t *acked_by = memory_grow(membership->memory, leave->acked_by, &leave->capacity,
+                                     LEAVE_ACKS_MAX, sizeof *acked_by, HENGE_MEMORY_MEMBER);
+    if (acked_by != NULL)
+        leave->acked_by = acked_by;
+    return acked_by != NULL;
 }
 
 /* Members that are down but not yet found out never acknowledge; so after a while one ack will do.
@@ -124,13 +142,15 @@ void leave_ack_receive(struct membership *membership, struct delivery *delivery)
     }
     delivery_trailing(membership, delivery);
     uint64_t from = delivery->head.source_name_hash;
-    if (leave->state == LEAVE_NONE || leave->acks == LEAVE_ACKS_MAX ||
+    if (leave->state == LEAVE_NONE ||
         ack.generation != member_generation(&membership->table.members[0]) ||
         table_find(&membership->table, from) == NO_SLOT)
         return;
     for (uint32_t i = 0; i < leave->acks; i++)
         if (leave->acked_by[i] == from)
             return;
+    if (!has_room(membership))
+        return;
     leave->acked_by[leave->acks++] = from;
     check_done(membership);
 }

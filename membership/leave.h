@@ -17,11 +17,12 @@ struct leave {
     uint64_t deadline_ns;
     uint64_t patient_until_ns; /* until then several acks are waited for */
     uint64_t retry_ns;
-    uint64_t acked_by[LEAVE_ACKS_MAX]; /* name hashes */
-    uint32_t acks;
+    uint64_t *acked_by;      /* name hashes */
+    uint32_t acks, capacity; /* up to LEAVE_ACKS_MAX */
 };
 
-void leave_reset(struct leave *leave);
+void leave_reset(struct membership *membership);
+void leave_deinit(struct membership *membership);
 void leave_start(struct membership *membership, uint64_t deadline_ns);
 void leave_step(struct membership *membership, struct outbox *outbox);
 uint64_t leave_deadline(const struct membership *membership);

@@ -26,7 +26,7 @@ enum {
     REPLY_PACKETS_BURST = 256,
 
     TOMBSTONES_MAX = 65536,
-    TOMBSTONES_FIRST = 16,
+    TOMBSTONES_FIRST = 4,
 
     /* Sync. */
     SYNC_BUCKETS = 64,

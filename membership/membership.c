@@ -71,7 +71,7 @@ struct membership *membership_create(const struct membership_settings *settings,
     scripts_init(&membership->scripts, memory);
     sync_init(&membership->sync, memory);
     join_init(&membership->join, memory);
-    leave_reset(&membership->leave);
+    leave_reset(membership);
     departure_init(&membership->departure);
     contact_init(&membership->contact, memory);
     membership->replies = token_bucket_of(REPLY_PACKETS_PER_S, REPLY_PACKETS_BURST);
@@ -102,6 +102,9 @@ void membership_destroy(struct membership *membership) {
     contact_deinit(&membership->contact);
     seeds_deinit(&membership->join);
     sync_deinit(&membership->sync);
+    verify_deinit(membership);
+    doubts_deinit(membership);
+    leave_deinit(membership);
     gossip_deinit(&membership->gossip);
     suspicions_deinit(&membership->suspicions);
     tombstones_deinit(&membership->tombstones);

@@ -97,7 +97,7 @@ bool pull_by_stream(struct membership *membership, enum pull_purpose purpose,
     struct packet_target target = {
         .address = *address, .generation = generation, .lane = LANE_GOSSIP};
     if (!outbox->stream_request(outbox->context, &target, script->bytes, script->size,
-                                script_token(&membership->scripts, script), request.request_id)) {
+                                script_token(script), request.request_id)) {
         script_release(&membership->scripts, script);
         return false;
     }
@@ -204,7 +204,7 @@ static struct script *answer_script(struct membership *membership, const struct 
         return build_script(membership, &parts);
     scripts_step(scripts, membership->now_ns);
     if (scripts->shared != NO_SLOT && send_changes(membership, delivery)) {
-        struct script *shared = &scripts->entries[scripts->shared];
+        struct script *shared = scripts->entries[scripts->shared];
         shared->references++;
         return shared;
     }
@@ -226,7 +226,7 @@ static void answer_by_stream(struct membership *membership, const struct deliver
         return;
     }
     if (!outbox->stream_answer(outbox->context, stream, script->bytes, script->size,
-                               script_token(&membership->scripts, script)))
+                               script_token(script)))
         script_release(&membership->scripts, script);
 }
 

@@ -7,36 +7,34 @@ void scripts_init(struct scripts *scripts, struct memory *memory) {
 }
 
 static void free_script(struct scripts *scripts, struct script *script) {
-    memory_release(scripts->memory, script->bytes, script->allocated, HENGE_MEMORY_MEMBER);
-    *script = (struct script){0};
+    scripts->entries[script->index] = NULL;
+    memory_release(scripts->memory, script, sizeof *script + script->room, HENGE_MEMORY_MEMBER);
 }
 
 /* The caller has ended all streams by now, so nothing is lent any more. */
 void scripts_deinit(struct scripts *scripts) {
     for (uint32_t i = 0; i < SCRIPTS_MAX; i++)
-        free_script(scripts, &scripts->entries[i]);
+        if (scripts->entries[i] != NULL)
+            free_script(scripts, scripts->entries[i]);
 }
 
 struct script *script_take(struct scripts *scripts, size_t bytes) {
-    for (uint32_t i = 0; i < SCRIPTS_MAX; i++) {
-        struct script *script = &scripts->entries[i];
-        if (script->bytes != NULL)
-            continue;
-        script->bytes = memory_alloc(scripts->memory, bytes, HENGE_MEMORY_MEMBER);
-        if (script->bytes == NULL)
-            return NULL;
-        script->size = 0;
-        script->allocated = bytes;
-        script->references = 1;
-        return script;
-    }
-    return NULL;
+    uint32_t index = 0;
+    while (index < SCRIPTS_MAX && scripts->entries[index] != NULL)
+        index++;
+    if (index == SCRIPTS_MAX)
+        return NULL;
+    struct script *script =
+        memory_alloc(scripts->memory, sizeof *script + bytes, HENGE_MEMORY_MEMBER);
+    if (script != NULL)
+        *script = (struct script){.room = bytes, .references = 1, .index = index};
+    return scripts->entries[index] = script;
 }
 
 bool scripts_have_room(const struct scripts *scripts) {
     bool has_room = scripts->shared != NO_SLOT;
     for (uint32_t i = 0; i < SCRIPTS_MAX; i++)
-        has_room |= scripts->entries[i].bytes == NULL;
+        has_room |= scripts->entries[i] == NULL;
     return has_room;
 }
 
@@ -46,22 +44,22 @@ void script_release(struct scripts *scripts, struct script *script) {
         free_script(scripts, script);
 }
 
-uint64_t script_token(const struct scripts *scripts, const struct script *script) {
-    return (uint64_t)(script - scripts->entries) + 1;
+uint64_t script_token(const struct script *script) {
+    return (uint64_t)script->index + 1;
 }
 
 void script_done(struct scripts *scripts, uint64_t token) {
     if (token == 0)
         return;
-    ASSERT(token <= SCRIPTS_MAX);
-    script_release(scripts, &scripts->entries[token - 1]);
+    ASSERT(token <= SCRIPTS_MAX && scripts->entries[token - 1] != NULL);
+    script_release(scripts, scripts->entries[token - 1]);
 }
 
 void script_share(struct scripts *scripts, struct script *script, uint64_t changes,
                   uint64_t now_ns) {
     scripts_step(scripts, TIME_NEVER);
     script->references++;
-    scripts->shared = (uint32_t)(script - scripts->entries);
+    scripts->shared = script->index;
     scripts->shared_until_ns = now_ns + SCRIPT_SHARED_NS;
     scripts->shared_changes = changes;
 }
@@ -69,7 +67,7 @@ void script_share(struct scripts *scripts, struct script *script, uint64_t chang
 void scripts_step(struct scripts *scripts, uint64_t now_ns) {
     if (scripts->shared == NO_SLOT || now_ns < scripts->shared_until_ns)
         return;
-    script_release(scripts, &scripts->entries[scripts->shared]);
+    script_release(scripts, scripts->entries[scripts->shared]);
     scripts->shared = NO_SLOT;
     scripts->shared_until_ns = TIME_NEVER;
 }

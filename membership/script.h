@@ -12,14 +12,15 @@
 #include <stdint.h>
 
 struct script {
-    uint8_t *bytes; /* NULL: not in use */
-    size_t size, allocated;
+    size_t size, room; /* of the bytes */
     uint32_t references;
+    uint32_t index; /* of the entry */
+    uint8_t bytes[];
 };
 
 struct scripts {
     struct memory *memory;
-    struct script entries[SCRIPTS_MAX];
+    struct script *entries[SCRIPTS_MAX]; /* NULL: not in use */
     uint32_t shared; /* index of the kept snapshot, NO_SLOT when there is none */
     uint64_t shared_until_ns;
     uint64_t shared_changes; /* table.changes when it was made */
@@ -33,7 +34,7 @@ struct script *script_take(struct scripts *scripts, size_t bytes);
 bool scripts_have_room(const struct scripts *scripts);
 void script_release(struct scripts *scripts, struct script *script);
 /* Tokens name scripts in the outbox; they are index + 1, 0 is nobody's. */
-uint64_t script_token(const struct scripts *scripts, const struct script *script);
+uint64_t script_token(const struct script *script);
 void script_done(struct scripts *scripts, uint64_t token);
 void script_share(struct scripts *scripts, struct script *script, uint64_t changes,
                   uint64_t now_ns);

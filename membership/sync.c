@@ -46,13 +46,14 @@ static struct peer_report *place_for(struct membership *membership, uint32_t slo
 
 static void report_put(struct membership *membership, uint32_t slot, uint64_t fingerprint,
                        uint64_t age_ns) {
-    uint64_t now_ns = membership->now_ns;
+    uint64_t now_ns = membership->now_ns, age_ms = age_ns / NS_PER_MS;
     struct peer_report *report = place_for(membership, slot);
     if (report != NULL)
-        *report = (struct peer_report){.fingerprint = fingerprint,
-                                       .since_ns = age_ns < now_ns ? now_ns - age_ns : 0,
-                                       .heard_ns = now_ns,
-                                       .slot = slot};
+        *report =
+            (struct peer_report){.fingerprint = fingerprint,
+                                 .age_ms = age_ms < UINT32_MAX ? (uint32_t)age_ms : UINT32_MAX,
+                                 .heard_ns = now_ns,
+                                 .slot = slot};
 }
 
 void sync_want(struct membership *membership, uint32_t slot) {
@@ -89,7 +90,8 @@ uint32_t sync_agreement_permille(const struct membership *membership) {
     uint32_t heard = 0, agreeing = 0;
     for (uint32_t i = 0; i < sync->reports_count; i++) {
         const struct peer_report *report = &sync->reports[i];
-        if (!is_recent(membership, report) || now_ns - report->since_ns <= bound_ns)
+        uint64_t age_ns = report->age_ms * NS_PER_MS + now_ns - report->heard_ns;
+        if (!is_recent(membership, report) || age_ns <= bound_ns)
             continue;
         heard++;
         agreeing += report->fingerprint == membership->table.fingerprint;

@@ -21,8 +21,8 @@ struct delivery;
 
 struct peer_report {
     uint64_t fingerprint;
-    uint64_t since_ns; /* the peer's fingerprint is that old */
     uint64_t heard_ns;
+    uint32_t age_ms; /* of the peer's fingerprint when it was heard */
     uint32_t slot;
 };
 

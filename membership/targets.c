@@ -15,19 +15,22 @@ static uint64_t distance_of(const struct membership *membership, uint32_t slot) 
     return membership->table.members[slot].record->name_hash - membership->name_hash;
 }
 
-static void insert(struct successors *list, uint32_t slot, uint64_t distance) {
+static void find_farthest(const struct membership *membership, struct successors *list) {
+    list->farthest = list->count > 0 ? distance_of(membership, list->slots[list->count - 1]) : 0;
+}
+
+static void insert(const struct membership *membership, struct successors *list, uint32_t slot,
+                   uint64_t distance) {
     if (list->count == SUCCESSORS_MAX) {
-        if (distance > list->distances[SUCCESSORS_MAX - 1])
+        if (distance > list->farthest)
             return;
         list->count--;
     }
     uint32_t at = list->count++;
-    for (; at > 0 && list->distances[at - 1] > distance; at--) {
+    for (; at > 0 && distance_of(membership, list->slots[at - 1]) > distance; at--)
         list->slots[at] = list->slots[at - 1];
-        list->distances[at] = list->distances[at - 1];
-    }
-    list->slots[at] = slot;
-    list->distances[at] = distance;
+    list->slots[at] = (uint16_t)slot;
+    find_farthest(membership, list);
 }
 
 static uint32_t population(const struct membership *membership, bool is_near) {
@@ -41,27 +44,27 @@ void targets_add(struct membership *membership, uint32_t slot) {
     bool is_near = table_is_near(&membership->table, slot);
     struct successors *list = is_near ? &membership->targets.near : &membership->targets.far;
     uint64_t distance = distance_of(membership, slot);
-    bool was_whole = list->count + 1 == population(membership, is_near);
+    bool was_whole = list->count + 1U == population(membership, is_near);
     /* Behind the last one known there may be others that are not. */
-    if (was_whole || (list->count > 0 && distance < list->distances[list->count - 1]))
-        insert(list, slot, distance);
+    if (was_whole || (list->count > 0 && distance < list->farthest))
+        insert(membership, list, slot, distance);
 }
 
-static void remove_from(struct successors *list, uint32_t slot) {
+static void remove_from(const struct membership *membership, struct successors *list,
+                        uint32_t slot) {
     for (uint32_t i = 0; i < list->count; i++) {
         if (list->slots[i] != slot)
             continue;
         list->count--;
         memmove(&list->slots[i], &list->slots[i + 1], (list->count - i) * sizeof list->slots[0]);
-        memmove(&list->distances[i], &list->distances[i + 1],
-                (list->count - i) * sizeof list->distances[0]);
+        find_farthest(membership, list);
         return;
     }
 }
 
 void targets_remove(struct membership *membership, uint32_t slot) {
-    remove_from(&membership->targets.near, slot);
-    remove_from(&membership->targets.far, slot);
+    remove_from(membership, &membership->targets.near, slot);
+    remove_from(membership, &membership->targets.far, slot);
 }
 
 void targets_rezone(struct membership *membership) {
@@ -81,7 +84,7 @@ static const struct successors *list_of(struct membership *membership, bool is_n
     list->count = 0;
     uint32_t first = is_near ? 0 : table->near_count;
     for (uint32_t i = first; i < first + all; i++)
-        insert(list, table->live[i], distance_of(membership, table->live[i]));
+        insert(membership, list, table->live[i], distance_of(membership, table->live[i]));
     return list;
 }
 
@@ -136,9 +139,10 @@ uint32_t targets_successors(struct membership *membership, uint32_t sent, uint32
 }
 
 /* Those of a list that come before `distance`; the whole of it is known so far. */
-static uint32_t count_before(const struct successors *list, uint64_t distance) {
+static uint32_t count_before(const struct membership *membership, const struct successors *list,
+                             uint64_t distance) {
     uint32_t count = 0;
-    while (count < list->count && list->distances[count] < distance)
+    while (count < list->count && distance_of(membership, list->slots[count]) < distance)
         count++;
     return count;
 }
@@ -146,8 +150,8 @@ static uint32_t count_before(const struct successors *list, uint64_t distance) {
 bool targets_is_predecessor(struct membership *membership, uint32_t slot, uint32_t count) {
     ASSERT(count <= SUCCESSORS_MAX && slot != 0);
     uint64_t distance = distance_of(membership, slot);
-    return count_before(list_of(membership, true, count), distance) +
-               count_before(list_of(membership, false, count), distance) <
+    return count_before(membership, list_of(membership, true, count), distance) +
+               count_before(membership, list_of(membership, false, count), distance) <
            count;
 }
 

@@ -20,9 +20,9 @@ struct membership;
 enum { SUCCESSORS_MAX = 24 };
 
 struct successors {
-    uint32_t count;
-    uint32_t slots[SUCCESSORS_MAX];
-    uint64_t distances[SUCCESSORS_MAX]; /* ascending; from the own name hash, modulo 2^64 */
+    uint64_t farthest;              /* distance of the last: from the own name hash, modulo 2^64 */
+    uint16_t slots[SUCCESSORS_MAX]; /* in order of distance */
+    uint16_t count;
 };
 
 struct targets {

@@ -10,10 +10,28 @@ static bool is_able(const struct membership *membership) {
            membership->now_ns >= membership->verify.doubted_until_ns;
 }
 
+void verify_deinit(struct membership *membership) {
+    struct verify *verify = &membership->verify;
+    memory_release(membership->memory, verify->wishes, verify->capacity * sizeof *verify->wishes,
+                   HENGE_MEMORY_MEMBER);
+}
+
+static bool has_room(struct membership *membership) {
+    struct verify *verify = &membership->verify;
+    if (verify->count < verify->capacity)
+        return true;
+    struct verify_wish *wishes =
+        memory_grow(membership->memory, verify->wishes, &verify->capacity, VERIFY_PENDING_MAX,
+                    sizeof *wishes, HENGE_MEMORY_MEMBER);
+    if (wishes != NULL)
+        verify->wishes = wishes;
+    return wishes != NULL;
+}
+
 static void wish(struct membership *membership, uint32_t slot) {
     struct verify *verify = &membership->verify;
     const struct member *member = &membership->table.members[slot];
-    if (verify->count == VERIFY_PENDING_MAX || !is_able(membership))
+    if (!is_able(membership) || !has_room(membership))
         return;
     verify->wishes[verify->count++] = (struct verify_wish){
         .slot = slot, .version = member->version, .generation = member_generation(member)};

@@ -22,11 +22,12 @@ struct verify {
         uint32_t slot;
         uint32_t version;
         uint64_t generation;
-    } wishes[VERIFY_PENDING_MAX]; /* not yet passed to the detector */
-    uint32_t count;
+    } * wishes;                /* not yet passed to the detector */
+    uint32_t count, capacity;  /* up to VERIFY_PENDING_MAX */
     uint64_t doubted_until_ns; /* this node had to raise its version */
 };
 
+void verify_deinit(struct membership *membership);
 /* There was news of a suspect, by another's word. */
 void verify_heard(struct membership *membership, uint32_t slot);
 /* This node's own suspect, whom nobody confirms. */

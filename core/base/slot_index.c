@@ -6,7 +6,7 @@ enum { CAPACITY_FIRST = 16, EXPECTED_PART = 16 };
 #define CELL_FREE UINT32_MAX /* slot 65535, which nobody has */
 
 uint32_t slot_index_cells(uint32_t slots) {
-    return slots + slots / 4 + 1;
+    return slots + slots / 8 + 1;
 }
 
 /* The upper bits of the product are the random ones. */

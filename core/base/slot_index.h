@@ -5,7 +5,7 @@
  * Open addressing, linear probing, backward-shift deletion (Knuth, volume 3, algorithm 6.4 R). The
  * bits are drawn by a secret odd multiplier (Dietzfelbinger et al. 1997), so nobody can choose
  * names that collide; and they decide the home, so that cells move without a look at the slots. The
- * cells are lent by the owner, slot_index_cells for so many slots: a fifth is always free. `slots`
+ * cells are lent by the owner, slot_index_cells for so many slots: a ninth is always free. `slots`
  * is the owner's array, handed through to hash_of. */
 #ifndef CORE_BASE_SLOT_INDEX_H
 #define CORE_BASE_SLOT_INDEX_H

@@ -24,9 +24,10 @@ static bool resize(struct gossip_node *node, uint32_t capacity) {
 /* A node that nobody reads has little room; it lives as one that is read, so it borrows the rest.
  */
 static bool has_room(struct gossip_node *node) {
+    uint32_t more = 4 * node->events_capacity;
     return node->events_count < node->events_capacity ||
            (node->events_capacity < GOSSIP_NODE_EVENTS_PENDING &&
-            resize(node, GOSSIP_NODE_EVENTS_PENDING));
+            resize(node, more < GOSSIP_NODE_EVENTS_PENDING ? more : GOSSIP_NODE_EVENTS_PENDING));
 }
 
 static struct henge_event *event_next(struct gossip_node *node, enum henge_event_type type) {

@@ -149,6 +149,7 @@ static bool arrays_create(struct gossip_node *node) {
     node->events = memory_alloc_array(node->memory, node->events_capacity, sizeof(*node->events),
                                       HENGE_MEMORY_EVENT);
     return gossip_node_feed_create(node) && node->events &&
+           gossip_node_roles_create(node, node->settings.ring_roles) &&
            (node->settings.is_unread || read_create(node));
 }
 
@@ -186,7 +187,8 @@ struct gossip_node *gossip_node_create(const struct gossip_node_settings *settin
         node->membership =
             membership_create(&settings->membership, &observer, store, memory, now_ns);
     }
-    node->settings.membership.self = NULL; /* lent for creation only, both */
+    node->settings.ring_roles = NULL; /* lent for creation only, all of them */
+    node->settings.membership.self = NULL;
     node->settings.membership.former = NULL;
     node->settings.membership.former_count = 0;
     if (!node->membership) {
@@ -217,6 +219,7 @@ void gossip_node_destroy(struct gossip_node *node) {
     }
     read_destroy(node);
     gossip_node_feed_destroy(node);
+    gossip_node_roles_destroy(node);
     memory_release(memory, node->events, node->events_capacity * sizeof(*node->events),
                    HENGE_MEMORY_EVENT);
     memory_release(memory, node, sizeof(*node), HENGE_MEMORY_CORE);

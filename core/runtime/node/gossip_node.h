@@ -17,7 +17,7 @@
 
 enum {
     GOSSIP_NODE_EVENTS_PENDING = 256, /* held back until the view that shows them is published */
-    GOSSIP_NODE_EVENTS_UNREAD = 2,    /* room for them when nobody reads; more is borrowed */
+    GOSSIP_NODE_EVENTS_UNREAD = 1,    /* room for them when nobody reads; more is borrowed */
     GOSSIP_NODE_DIRTY_LISTED = 128,   /* beyond that the marks themselves are walked */
 };
 
@@ -42,8 +42,14 @@ struct gossip_node_settings {
     /* Nobody reads, until gossip_node_read: numbers and fingerprints are kept as if views and rings
      * had been built. */
     bool is_unread;
-    char ring_roles[HENGE_RING_ROLES_MAX][HENGE_LABEL_BYTES]; /* each has a ring of its own */
-    size_t ring_roles_count;
+    /* Comma separated, each has a ring of its own. Read by gossip_node_create only; may be NULL. */
+    const char *ring_roles;
+};
+
+struct ring_roles {
+    char names[HENGE_RING_ROLES_MAX][HENGE_LABEL_BYTES];
+    struct role_rings rings[HENGE_RING_ROLES_MAX];
+    size_t count;
 };
 
 /* Written by the gossip thread once per step that did something. */
@@ -72,7 +78,7 @@ struct gossip_node {
     struct view_owner view_owner;
     struct shared_ring *ring;      /* the present one */
     struct shared_ring *ring_next; /* the same object while nobody joins or drains */
-    struct role_rings role_rings[HENGE_RING_ROLES_MAX];
+    struct ring_roles *roles;      /* NULL: none */
     struct publication publication;
     bool has_unshown;               /* members in the overlay that the view does not show yet */
     uint64_t publish_not_before_ns; /* after a publication that could not be */
@@ -165,6 +171,8 @@ bool gossip_node_ring_renew(struct gossip_node *node, uint64_t now_ns);
 /* The number and fingerprint of the present one only. */
 void gossip_node_ring_renew_unread(struct gossip_node *node, uint64_t now_ns);
 void gossip_node_rings_release(struct gossip_node *node);
+bool gossip_node_roles_create(struct gossip_node *node, const char *text); /* false: no memory */
+void gossip_node_roles_destroy(struct gossip_node *node);
 /* The members of one of the two rings, into an array with room for all slots; how many. */
 size_t gossip_node_ring_gather(const struct gossip_node *node, enum henge_ring_which which,
                                uint64_t now_ns, struct ring_member *members_out);

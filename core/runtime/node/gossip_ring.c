@@ -219,11 +219,32 @@ static bool role_renew(struct gossip_node *node, struct role_rings *rings, uint6
            ring_make(node, count, rings->version, &rings->next);
 }
 
+/* A value that henge_config_set has taken: neither too many nor too long. */
+bool gossip_node_roles_create(struct gossip_node *node, const char *text) {
+    if (!text || *text == '\0') {
+        return true;
+    }
+    struct ring_roles *roles = memory_alloc_zeroed(node->memory, sizeof(*roles), HENGE_MEMORY_RING);
+    while (roles && *text != '\0' && roles->count < HENGE_RING_ROLES_MAX) {
+        const size_t bytes = strcspn(text, ",");
+        const size_t kept = bytes < HENGE_LABEL_BYTES ? bytes : HENGE_LABEL_BYTES - 1;
+        char *name = roles->names[roles->count];
+        memcpy(name, text, kept);
+        roles->rings[roles->count++].role = name;
+        text += bytes + (text[bytes] == ',');
+    }
+    node->roles = roles;
+    return roles != NULL;
+}
+
+void gossip_node_roles_destroy(struct gossip_node *node) {
+    memory_release(node->memory, node->roles, sizeof(*node->roles), HENGE_MEMORY_RING);
+}
+
 bool gossip_node_ring_renew(struct gossip_node *node, uint64_t now_ns) {
     bool is_done = current_renew(node, now_ns) && next_renew(node, now_ns);
-    for (size_t i = 0; is_done && i < node->settings.ring_roles_count; i++) {
-        node->role_rings[i].role = node->settings.ring_roles[i];
-        is_done = role_renew(node, &node->role_rings[i], now_ns);
+    for (size_t i = 0; is_done && node->roles && i < node->roles->count; i++) {
+        is_done = role_renew(node, &node->roles->rings[i], now_ns);
     }
     return is_done;
 }
@@ -231,9 +252,9 @@ bool gossip_node_ring_renew(struct gossip_node *node, uint64_t now_ns) {
 void gossip_node_rings_release(struct gossip_node *node) {
     shared_ring_release(&node->view_owner, node->ring);
     shared_ring_release(&node->view_owner, node->ring_next);
-    for (size_t i = 0; i < node->settings.ring_roles_count; i++) {
-        shared_ring_release(&node->view_owner, node->role_rings[i].current);
-        shared_ring_release(&node->view_owner, node->role_rings[i].next);
+    for (size_t i = 0; node->roles && i < node->roles->count; i++) {
+        shared_ring_release(&node->view_owner, node->roles->rings[i].current);
+        shared_ring_release(&node->view_owner, node->roles->rings[i].next);
     }
     ring_destroy(node->memory, node->view_owner.spare);
 }

@@ -109,7 +109,7 @@ static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ri
     }
     struct henge_view *view =
         view_build(&node->view_owner, node->membership, node->overlay, node->ring, node->ring_next,
-                   node->role_rings, node->view_number + 1);
+                   node->roles ? node->roles->rings : NULL, node->view_number + 1);
     if (!view) {
         return false;
     }

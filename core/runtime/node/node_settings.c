@@ -25,16 +25,6 @@ static uint64_t dead_shown_ns(const struct henge_config *config) {
     return config->ring_removal_delay_ms > 0 && removed_ns > shown_ns ? removed_ns : shown_ns;
 }
 
-/* A value that henge_config_set has taken: neither too many nor too long. */
-static void ring_roles_split(const char *text, struct gossip_node_settings *settings) {
-    while (*text != '\0' && settings->ring_roles_count < HENGE_RING_ROLES_MAX) {
-        const size_t bytes = strcspn(text, ",");
-        const size_t kept = bytes < HENGE_LABEL_BYTES ? bytes : HENGE_LABEL_BYTES - 1;
-        memcpy(settings->ring_roles[settings->ring_roles_count++], text, kept);
-        text += bytes + (text[bytes] == ',');
-    }
-}
-
 void node_settings_gossip(const struct henge_config *config, uint32_t packet_overhead,
                           struct gossip_node_settings *settings_out) {
     *settings_out = (struct gossip_node_settings){
@@ -61,8 +51,8 @@ void node_settings_gossip(const struct henge_config *config, uint32_t packet_ove
         .publish_window_max_ns = config->publish_window_max_ms * NS_PER_MS,
         .live_views_max = config->live_views_max,
         .token_choices = config->ring_token_choices,
+        .ring_roles = config->ring_roles,
     };
-    ring_roles_split(config->ring_roles, settings_out);
     memcpy(settings_out->ring_salt, config->ring_salt, sizeof(settings_out->ring_salt));
 }
 

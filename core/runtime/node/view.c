@@ -52,7 +52,7 @@ struct henge_view *view_build(struct view_owner *owner, const struct membership 
     view->index_by_slot = (uint16_t *)(void *)((uint8_t *)view->members + members_bytes);
     ring->references++;
     ring_next->references++;
-    for (size_t i = 0; i < HENGE_RING_ROLES_MAX && role_rings[i].current; i++) {
+    for (size_t i = 0; role_rings && i < HENGE_RING_ROLES_MAX && role_rings[i].current; i++) {
         view->role_rings[i] = role_rings[i];
         role_rings[i].current->references++;
         role_rings[i].next->references++;

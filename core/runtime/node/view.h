@@ -20,7 +20,7 @@ struct shared_ring {
 
 /* The rings of the members of one role. Both are NULL where there is no such role. */
 struct role_rings {
-    const char *role; /* the node's settings' */
+    const char *role; /* the node's */
     struct shared_ring *current;
     struct shared_ring *next;
     uint64_t version; /* counts the current ones; of the node only */

@@ -3,7 +3,7 @@
 #include "core/base/slot_index.h"
 #include <criterion/criterion.h>
 
-enum { SLOTS = 400, STEPS = 20000, CELLS = SLOTS + SLOTS / 4 + 1 };
+enum { SLOTS = 400, STEPS = 20000, CELLS = SLOTS + SLOTS / 8 + 1 };
 
 static uint64_t hash_of(const void *slots, uint32_t slot) {
     return ((const uint64_t *)slots)[slot];

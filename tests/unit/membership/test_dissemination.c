@@ -47,13 +47,15 @@ static void check_successors(const struct cluster *cluster, uint32_t number) {
     for (size_t i = 0; i < 2; i++)
         for (uint32_t at = 0; at < lists[i]->count; at++) {
             uint32_t nearer = 0, slot = lists[i]->slots[at];
+            uint64_t own = table->members[slot].record->name_hash - membership->name_hash;
             for (uint32_t j = 0; j < table->live_count; j++) {
                 uint32_t other = table->live[j];
                 uint64_t distance = table->members[other].record->name_hash - membership->name_hash;
-                nearer +=
-                    table_is_near(table, other) == (i == 0) && distance < lists[i]->distances[at];
+                nearer += table_is_near(table, other) == (i == 0) && distance < own;
             }
             cr_assert_eq(nearer, at);
+            cr_assert_leq(own, lists[i]->farthest);
+            cr_assert(own == lists[i]->farthest || at + 1 < lists[i]->count);
             cr_assert_eq(table_is_near(table, slot), i == 0);
         }
 }

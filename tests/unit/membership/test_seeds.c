@@ -88,7 +88,7 @@ Test(seeds, a_failed_fetch_is_tried_again_soon_but_not_at_once) {
     cluster_join(cluster, 50, 0);
     cluster_run(cluster, 2 * NS_PER_MS);
     for (uint32_t i = 0; i < SCRIPTS_MAX; i++)
-        if (seed->scripts.entries[i].bytes == NULL)
+        if (seed->scripts.entries[i] == NULL)
             (void)script_take(&seed->scripts, 16);
     cluster_run(cluster, NS_PER_S / 2);
     cr_assert_leq(cluster->nodes[50].packets_by_type[MESSAGE_JOIN], 30);

@@ -9,7 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OTHERS = 1000, PER_MESSAGE = 10, GENERATION = 1000, BYTES_PER_MEMBER = 48 };
+enum {
+    OTHERS = 1000,
+    PER_MESSAGE = 10,
+    GENERATION = 1000,
+    BYTES_PER_MEMBER = 48,
+    BYTES_ALONE = 6144
+};
 
 static struct scale {
     struct memory memory, shared; /* the node's, and the records' */
@@ -149,6 +155,7 @@ static uint64_t held_bytes(void) {
 /* What a simulation of ten thousand nodes holds 10^8 times; that much while all of it is news. */
 Test(gossip_scale, memory_per_member) {
     uint64_t alone = held_bytes();
+    cr_assert_leq(alone, BYTES_ALONE, "what is rarely needed has no memory yet");
     hear_of_all(1);
     cr_assert_gt(held_bytes(), alone + (uint64_t)OTHERS * BYTES_PER_MEMBER, "events are held back");
     scale.now_ns += NS_PER_S;
