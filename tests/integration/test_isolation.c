@@ -13,6 +13,12 @@
 
 enum { STRANGERS_MS = 5000, GARBAGE_PACKETS = 300 };
 
+/* Whatever their status: on a loaded machine a healthy member may be suspected for a moment. */
+static uint64_t members_known(const struct daemon *daemon) {
+    return daemon_info(daemon, "members_alive") + daemon_info(daemon, "members_suspect") +
+           daemon_info(daemon, "members_dead") + daemon_info(daemon, "members_left");
+}
+
 static void strangers_never_meet(const char *const *their_flags, const char *their_directory) {
     char directory[128];
     struct daemon ours[2], theirs[2];
@@ -33,8 +39,8 @@ static void strangers_never_meet(const char *const *their_flags, const char *the
     uint64_t until_ms = daemon_now_ms() + STRANGERS_MS;
     while (daemon_now_ms() < until_ms) {
         for (int index = 0; index < 2; index++) {
-            cr_assert_eq(daemon_info(&ours[index], "members_alive"), 2);
-            cr_assert_eq(daemon_info(&theirs[index], "members_alive"), 2);
+            cr_assert_eq(members_known(&ours[index]), 2);
+            cr_assert_eq(members_known(&theirs[index]), 2);
         }
         daemon_sleep_ms(100);
     }
@@ -176,7 +182,8 @@ Test(isolation, garbage_on_both_ports_changes_nothing, .timeout = 120) {
     cr_assert_gt(daemon_info(&daemons[0], "packets_forged"), 0);
     cr_assert_gt(daemon_info(&daemons[0], "acks_sent"), acks, "it still answers");
     for (int index = 0; index < 3; index++) {
-        cr_assert_eq(daemon_info(&daemons[index], "members_alive"), 3);
+        cr_assert(daemon_wait_info(&daemons[index], "members_alive", 3));
+        cr_assert_eq(members_known(&daemons[index]), 3);
         cr_assert_str_eq(daemon_info_text(&daemons[index], "fingerprint"), before);
     }
     for (int index = 0; index < 3; index++) {

@@ -150,7 +150,7 @@ Test(lives, of_two_processes_with_one_name_exactly_one_goes_on) {
     cr_assert_str_eq(daemon_status_of(&daemons[0], "twin"), "ALIVE");
     cr_assert_str_eq(daemon_text_of(&daemons[0], "twin", "address"),
                      daemon_info_text(winner, "address"));
-    cr_assert_eq(daemon_info(&daemons[0], "members_alive"), 2);
+    cr_assert(daemon_wait_info(&daemons[0], "members_alive", 2));
     end();
 }
 
@@ -225,7 +225,7 @@ Test(lives, where_datagrams_are_lost_and_streams_pass_nobody_is_dead, .fini = da
     cr_assert_geq(daemon_info(&daemons[0], "probes_streamed"), 10);
     cr_assert_gt(daemon_info(&daemons[2], "probes_streamed"), 0);
     for (int index = 0; index < THREE; index++) {
-        cr_assert_eq(daemon_info(&daemons[index], "members_alive"), THREE);
+        cr_assert(daemon_wait_info(&daemons[index], "members_alive", THREE));
         cr_assert_eq(daemon_info(&daemons[index], "verdicts"), 0);
     }
     end();

@@ -117,7 +117,7 @@ Test(verbs, metadata_and_weight_reach_the_others) {
         daemon_sleep_ms(10);
     }
     cr_assert_not(owns, "weight 0 owns nothing");
-    cr_assert_eq(daemon_info(&daemons[1], "members_alive"), 2);
+    cr_assert(daemon_wait_info(&daemons[1], "members_alive", 2));
     cr_assert_eq(act(&daemons[0], "set-weight 2"), 0, "%s", output);
     cr_assert(daemons_wait_agreement(daemons, TWO));
     end();
@@ -277,7 +277,7 @@ Test(local_cluster, from_up_to_down) {
     for (int index = 0; index < 4; index++) {
         char name[8];
         snprintf(name, sizeof(name), "n%d", index + 1);
-        cr_assert_eq(number_of(name, "members_alive"), 4);
+        wait_number(name, "members_alive", 4);
         pids[index] = (pid_t)number_of(name, "pid");
         cr_assert(is_running(pids[index]));
     }
@@ -290,7 +290,7 @@ Test(local_cluster, from_up_to_down) {
     cr_assert_eq(cluster("kill n2"), 1, "it does not run: %s", output);
     cr_assert_eq(cluster("start n2"), 0, "%s", output);
     cr_assert_gt(number_of("n2", "generation"), generation);
-    cr_assert_eq(number_of("n1", "members_alive"), 4);
+    wait_number("n1", "members_alive", 4);
     pids[1] = (pid_t)number_of("n2", "pid");
     cr_assert_eq(cluster("stop n3"), 0, "%s", output);
     wait_number("n1", "members_left", 1);
