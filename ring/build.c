@@ -10,7 +10,7 @@
 /* Room for the next members: a table is brought up to date in place when it may be (change.c). */
 enum { HEAD_ROOM_PART = 16, HEAD_ROOM_POINTS = 128, HEAD_ROOM_SLOTS = 4 };
 
-_Static_assert(POINTS_MAX < INT32_MAX, "indices of points are 32 bits wide");
+_Static_assert(RING_POINTS_MAX < INT32_MAX, "indices of points are 32 bits wide");
 
 /* What a build works on. `ring` is under construction, so its arrays are written through these. */
 struct build {
@@ -43,12 +43,17 @@ enum henge_status members_measure(const struct ring_member *members, size_t coun
             size.slots_count = (size_t)members[i].slot + 1;
         }
         size.points_count += member_points(&members[i]);
-        if (size.points_count > POINTS_MAX) {
+        if (size.points_count > RING_POINTS_MAX) {
             return HENGE_INVALID;
         }
     }
     *size_out = size;
     return HENGE_OK;
+}
+
+bool ring_fits(const struct ring_member *members, size_t count) {
+    struct ring_size size;
+    return members_measure(members, count, &size) == HENGE_OK;
 }
 
 enum henge_status members_map(const struct ring_member *members, size_t count,

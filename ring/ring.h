@@ -18,7 +18,8 @@
 enum {
     RING_CANDIDATES = 16,
     RING_CHOICES_BYTES = HENGE_RING_CHOICES_BYTES,
-    RING_CHOSEN_MAX = 2 * RING_CHOICES_BYTES
+    RING_CHOSEN_MAX = 2 * RING_CHOICES_BYTES,
+    RING_POINTS_MAX = 1 << 24 /* of all members */
 };
 
 /* What the ring needs to know of one member. The strings are read during the build only. */
@@ -47,12 +48,14 @@ struct ring_parameters {
 
 /* Builds; members in any order. Those that are JOINING or of weight 0 count for the fingerprint but
  * own nothing. HENGE_NO_MEMORY, or HENGE_INVALID for a slot used twice, a name used twice by
- * owners, a name that is empty or over HENGE_NAME_BYTES - 1, or a sum of points over 2^24. The
- * result is freed with ring_destroy (NULL is ignored). */
+ * owners, a name that is empty or over HENGE_NAME_BYTES - 1, or points over RING_POINTS_MAX.
+ * The result is freed with ring_destroy (NULL is ignored). */
 enum henge_status ring_build(struct memory *memory, const struct ring_parameters *parameters,
                              const struct ring_member *members, size_t count,
                              struct henge_ring **ring_out);
 void ring_destroy(struct memory *memory, struct henge_ring *ring);
+/* False: the members have more than RING_POINTS_MAX points. */
+bool ring_fits(const struct ring_member *members, size_t count);
 
 /* The same, by bringing up to date a ring that was built with the same salt, of whatever members:
  * the work is proportional to what differs (change.c). The members' slots must mean the same in

@@ -29,7 +29,6 @@
 enum {
     TOKEN_BITS = 48,
     POINT_SLOT_BITS = 16,
-    POINTS_MAX = 1 << 24,
     CELL_BITS_MIN = 1, /* a shift by 64 would be undefined */
     CELL_ENTRIES = 16,
     CELL_THRESHOLDS = CELL_ENTRIES - 1,

@@ -151,10 +151,11 @@ static enum henge_status read_header(struct bytes_reader *reader, size_t size,
     struct bytes_reader checksum = bytes_reader_of(reader->end, CHECKSUM_BYTES);
     const size_t needed = (size_t)header_out->members_count * MEMBER_BYTES_MIN +
                           (size_t)header_out->points_count * POINT_BYTES;
-    const bool is_sound =
-        bytes_get_u64(&checksum) == hash64(start, size - CHECKSUM_BYTES) &&
-        header_out->members_count <= SLOT_SEE_POINTS && header_out->points_count <= POINTS_MAX &&
-        header_out->points_count >= header_out->members_count && bytes_left(reader) >= needed;
+    const bool is_sound = bytes_get_u64(&checksum) == hash64(start, size - CHECKSUM_BYTES) &&
+                          header_out->members_count <= SLOT_SEE_POINTS &&
+                          header_out->points_count <= RING_POINTS_MAX &&
+                          header_out->points_count >= header_out->members_count &&
+                          bytes_left(reader) >= needed;
     return is_sound ? HENGE_OK : HENGE_CORRUPT;
 }
 

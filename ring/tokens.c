@@ -14,7 +14,7 @@
 
 enum { SALT_HALF_BYTES = TOKEN_NUMBER_AT, CHOICE_SHIFT = 24 };
 
-_Static_assert(POINTS_MAX <= 1 << CHOICE_SHIFT, "a vnode's number lies below its choice");
+_Static_assert(RING_POINTS_MAX <= 1 << CHOICE_SHIFT, "a vnode's number lies below its choice");
 
 struct token_text token_text_of(const uint8_t *salt, const char *name) {
     struct token_text text;

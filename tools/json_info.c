@@ -54,6 +54,7 @@ static const struct counter counters_64[] = {
     COUNTER(views_published),
     COUNTER(views_reclaimed),
     COUNTER(views_delayed),
+    COUNTER(rings_refused),
     COUNTER(oldest_section_ms),
     COUNTER(turns_io),
     COUNTER(turns_gossip),

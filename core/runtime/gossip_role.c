@@ -119,6 +119,25 @@ static void tell_full(struct henge_node *node) {
               node->config.name, node->config.members_max);
 }
 
+/* Once each time that it begins, and once that it is over. */
+static void tell_refused(struct henge_node *node) {
+    const bool is_refused = node->gossip->is_ring_refused;
+    if (node->is_refusal_told == is_refused) {
+        return;
+    }
+    node->is_refusal_told = is_refused;
+    if (is_refused) {
+        log_write(
+            &node->runtime->log, HENGE_LOG_ERROR,
+            "%s: more than %d virtual nodes in all (vnodes * weight): the ring stays as it is "
+            "until there are fewer",
+            node->config.name, RING_POINTS_MAX);
+    } else {
+        log_write(&node->runtime->log, HENGE_LOG_INFO, "%s: the ring follows its members again",
+                  node->config.name);
+    }
+}
+
 static void step_nodes(struct gossip_role *role, uint64_t now_ns) {
     struct desk *desk = &role->desk;
     for (uint32_t i = 0; i < desk->touched_count; i++) {
@@ -131,6 +150,7 @@ static void step_nodes(struct gossip_role *role, uint64_t now_ns) {
         desk->current = node;
         gossip_node_step(node->gossip, now_ns, desk->horizon_ns, &desk->outbox);
         tell_full(node);
+        tell_refused(node);
         desk_timer(desk, id, gossip_node_deadline(node->gossip),
                    membership_wants_horizon(node->gossip->membership), now_ns);
     }

@@ -120,6 +120,7 @@ struct henge_node {
     bool is_detaching;              /* gossip thread: silent, waits for the others to let go */
     bool is_detached;               /* gossip thread: the round of DETACH is done */
     bool is_full_told;              /* gossip thread: the log has it that members_max is reached */
+    bool is_refusal_told;           /* gossip thread: ..., that their ring would be too large */
     struct detector_node *detector; /* detector thread */
     uint64_t drops_told;            /* detector thread: of io.dropped_kernel */
     struct seal_sender sender;      /* io thread */

@@ -34,6 +34,7 @@ static void gossip_stats(const struct gossip_node_counters *from, struct henge_s
     to->views_published = counter_get(&from->views_published);
     to->views_reclaimed = counter_get(&from->views_reclaimed);
     to->views_delayed = counter_get(&from->views_delayed);
+    to->rings_refused = counter_get(&from->rings_refused);
 }
 
 static void detector_stats(const struct detector_node_counters *from, struct henge_stats *to) {

@@ -48,7 +48,11 @@ HENGE_PUBLIC void henge_view_unpin(const struct henge_view *view);
 /* A ring of the view: the current one, of the members that are ACTIVE or DRAINING, or the next one,
  * of those that are JOINING or ACTIVE. They are one object while nobody joins or drains. The next
  * ring has the fingerprint that the current one will have when it has taken its place, and until
- * then the current one's version. [wait-free] */
+ * then the current one's version.
+ *
+ * Members of more than 2^24 virtual nodes in all make no ring: until they have fewer, the last
+ * current one that could be made stays, with members in it that may have gone, and is the next one,
+ * too. The log says so, and stats count it (rings_refused). [wait-free] */
 HENGE_PUBLIC const struct henge_ring *henge_view_ring(const struct henge_view *view,
                                                       enum henge_ring_which which);
 

@@ -60,7 +60,7 @@ struct gossip_node_counters {
     counter malformed, misdirected;
     counter accusations, verdicts, updates_sent, updates_received, updates_news, updates_refused;
     counter syncs_started, records_received, evictions, leaves_refused, members_refused;
-    counter views_published, views_reclaimed, views_delayed;
+    counter views_published, views_reclaimed, views_delayed, rings_refused;
     counter oldest_view_number, oldest_view_retired_ns; /* retired, not yet reclaimed; 0 = none */
 };
 
@@ -87,7 +87,8 @@ struct gossip_node {
     uint64_t ring_publications; /* also of rings that were the same again */
     uint64_t ring_version;
     uint64_t ring_fingerprint;
-    bool has_forgotten; /* with is_unread: forgotten slots wait for the end of the call only */
+    bool is_ring_refused; /* the members have too many points for a ring: the last one stays */
+    bool has_forgotten;   /* with is_unread: forgotten slots wait for the end of the call only */
     struct henge_view **retired; /* not yet reclaimed, oldest first; live_views_max */
     uint32_t retired_count;
     struct ring_member *ring_members; /* scratch, members_max */

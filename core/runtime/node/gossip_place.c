@@ -116,6 +116,9 @@ static enum henge_status choose_and_be_active(struct gossip_node *node, uint64_t
     uint8_t choices[RING_CHOICES_BYTES];
     uint8_t bytes = 0;
     const enum henge_status status = choose(node, &self, 0, now_ns, choices, &bytes);
+    if (status == HENGE_INVALID) { /* they have too many points: nobody knows where the gaps are */
+        return make_active(node, NULL, 0, now_ns);
+    }
     return status == HENGE_OK ? make_active(node, choices, bytes, now_ns) : status;
 }
 

@@ -7,7 +7,11 @@
  * are one object. JOINING members do not count for the present ring: one who comes and goes does
  * not change it. But after a cut all may come back at once, each of them JOINING for a while
  * (membership/standing.h), and somebody has to own the keys: where nobody is ACTIVE or DRAINING,
- * they do. */
+ * they do.
+ *
+ * Members of more points than a ring can have (RING_POINTS_MAX) leave the present ring as it is,
+ * and of those who join or drain the views say nothing meanwhile. Where there is no ring to stay,
+ * as nobody has read yet, it is empty. */
 #include "core/base/hash.h"
 #include "core/base/mutant.h"
 #include "core/runtime/node/gossip_node.h"
@@ -148,10 +152,24 @@ static uint64_t fingerprint_of(const struct gossip_node *node, size_t count) {
     return ring_fingerprint_of(&parameters, node->ring_members, count);
 }
 
+/* Of members with too many points no ring is made: the one there is stays, or if there is none, one
+ * of nobody is to be made. */
+static bool has_to_stay(struct gossip_node *node, const struct shared_ring *ring, size_t *count) {
+    if (ring_fits(node->ring_members, *count)) {
+        return false;
+    }
+    node->is_ring_refused = true;
+    *count = 0;
+    return ring != NULL;
+}
+
 static bool current_renew(struct gossip_node *node, uint64_t now_ns) {
     size_t count = gossip_node_ring_gather(node, HENGE_RING_CURRENT, now_ns, node->ring_members);
     if (count == 0) {
         count = gossip_node_ring_gather(node, HENGE_RING_NEXT, now_ns, node->ring_members);
+    }
+    if (has_to_stay(node, node->ring, &count)) {
+        return true;
     }
     const uint64_t fingerprint = fingerprint_of(node, count);
     if (is_made_of(node, node->ring, fingerprint, count) && node->ring_fingerprint == fingerprint) {
@@ -170,9 +188,10 @@ static bool current_renew(struct gossip_node *node, uint64_t now_ns) {
 }
 
 static bool next_renew(struct gossip_node *node, uint64_t now_ns) {
-    const size_t count = gossip_node_ring_gather(node, HENGE_RING_NEXT, now_ns, node->ring_members);
+    size_t count = gossip_node_ring_gather(node, HENGE_RING_NEXT, now_ns, node->ring_members);
+    const bool is_unknown = has_to_stay(node, node->ring, &count);
     const uint64_t fingerprint = fingerprint_of(node, count);
-    if (is_made_of(node, node->ring, fingerprint, count)) {
+    if (is_unknown || is_made_of(node, node->ring, fingerprint, count)) {
         shared_ring_release(&node->view_owner, node->ring_next);
         node->ring_next = node->ring;
         node->ring_next->references++;
@@ -201,15 +220,17 @@ static bool role_renew(struct gossip_node *node, struct role_rings *rings, uint6
     if (count == 0) {
         count = role_gather(node, HENGE_RING_NEXT, rings->role, now_ns);
     }
-    if (!is_made_of(node, rings->current, fingerprint_of(node, count), count)) {
+    if (!has_to_stay(node, rings->current, &count) &&
+        !is_made_of(node, rings->current, fingerprint_of(node, count), count)) {
         if (!ring_make(node, count, rings->version + 1, &rings->current)) {
             return false;
         }
         rings->version++;
     }
     count = role_gather(node, HENGE_RING_NEXT, rings->role, now_ns);
+    const bool is_unknown = has_to_stay(node, rings->current, &count);
     const uint64_t fingerprint = fingerprint_of(node, count);
-    if (is_made_of(node, rings->current, fingerprint, count)) {
+    if (is_unknown || is_made_of(node, rings->current, fingerprint, count)) {
         shared_ring_release(&node->view_owner, rings->next);
         rings->next = rings->current;
         rings->next->references++;
@@ -242,6 +263,7 @@ void gossip_node_roles_destroy(struct gossip_node *node) {
 }
 
 bool gossip_node_ring_renew(struct gossip_node *node, uint64_t now_ns) {
+    node->is_ring_refused = false;
     bool is_done = current_renew(node, now_ns) && next_renew(node, now_ns);
     for (size_t i = 0; is_done && node->roles && i < node->roles->count; i++) {
         is_done = role_renew(node, &node->roles->rings[i], now_ns);
@@ -274,10 +296,16 @@ static uint64_t ring_sum_active(const struct gossip_node *node, uint64_t now_ns)
     return sum;
 }
 
+static uint64_t points_of(const struct record *record) {
+    return (uint64_t)record->vnodes * record->weight;
+}
+
 void gossip_node_ring_renew_unread(struct gossip_node *node, uint64_t now_ns) {
     uint64_t sum = 0;
     size_t count = 0;
     size_t joining = 0;
+    uint64_t points = 0;
+    uint64_t points_joining = 0;
     uint32_t slots = membership_slots(node->membership);
     for (uint32_t slot = 0; slot < slots; slot++) {
         const struct member *member = membership_member(node->membership, slot);
@@ -286,14 +314,21 @@ void gossip_node_ring_renew_unread(struct gossip_node *node, uint64_t now_ns) {
         }
         if (is_member_of(HENGE_RING_CURRENT, member->record->ring_state)) {
             sum += ring_hash_of(member->record, slot);
+            points += points_of(member->record);
             count++;
         } else {
+            points_joining += points_of(member->record);
             joining++;
         }
     }
     if (count == 0) {
         sum = ring_sum_active(node, now_ns);
+        points = points_joining;
         count = joining;
+    }
+    node->is_ring_refused = points > RING_POINTS_MAX;
+    if (node->is_ring_refused) {
+        return;
     }
     const struct ring_parameters parameters = gossip_node_ring_parameters(node, 0);
     const uint64_t fingerprint = ring_fingerprint_of_sum(&parameters, sum, count);

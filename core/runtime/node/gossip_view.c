@@ -85,12 +85,17 @@ static void unshown_show(struct gossip_node *node, const struct henge_view *view
     node->has_unshown = false;
 }
 
+static void refusal_count(struct gossip_node *node, bool with_ring) {
+    counter_add(&node->counters.rings_refused, with_ring && node->is_ring_refused);
+}
+
 /* Numbers and fingerprints as if there were a view. */
 static void publish_unread(struct gossip_node *node, uint64_t now_ns, bool with_ring) {
     if (with_ring) {
         gossip_node_ring_renew_unread(node, now_ns);
     }
     node->view_number++;
+    refusal_count(node, with_ring);
     publication_done(&node->publication, now_ns, with_ring);
 }
 
@@ -122,7 +127,8 @@ static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ri
         epoch_retire(node->epochs, &old->entry, release_entry);
     }
     publication_done(&node->publication, now_ns, with_ring);
-    node->ring_publications += with_ring;
+    node->ring_publications += with_ring && !node->is_ring_refused;
+    refusal_count(node, with_ring);
     counter_add(&node->counters.views_published, 1);
     oldest_count(node);
     return true;
@@ -143,13 +149,23 @@ void gossip_node_last_view(struct gossip_node *node) {
     gossip_node_rings_release(node);
 }
 
+/* A ring that was to be published, and could not be, may have it still. */
+static bool is_in_a_ring(const struct gossip_node *node, uint32_t slot) {
+    bool is_named = henge_ring_name(node->ring->ring, slot) != NULL ||
+                    henge_ring_name(node->ring_next->ring, slot) != NULL;
+    for (size_t i = 0; i < node->settings.ring_roles_count; i++) {
+        is_named |= henge_ring_name(node->role_rings[i].current->ring, slot) != NULL ||
+                    henge_ring_name(node->role_rings[i].next->ring, slot) != NULL;
+    }
+    return is_named;
+}
+
 void gossip_node_slot_forgotten(struct gossip_node *node, uint32_t slot) {
     if (node->settings.is_unread) {
         node->has_forgotten = true; /* no view names it: free as soon as this call is over */
         return;
     }
-    /* A ring that was to be published, and could not be, may name it still. */
-    bool is_named = node->publication.ring_dirty || node->removal_ns != TIME_NEVER;
+    const bool is_named = is_in_a_ring(node, slot);
     if (is_named) {
         publication_ring_changed(&node->publication, node->now_ns, false);
     }

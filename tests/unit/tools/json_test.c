@@ -214,6 +214,7 @@ Test(json, info_has_the_documented_keys_and_every_counter) {
                                        "evictions",
                                        "leaves_refused",
                                        "members_refused",
+                                       "rings_refused",
                                        "refutations",
                                        "pauses",
                                        "views_published",

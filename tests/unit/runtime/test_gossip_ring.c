@@ -1,0 +1,219 @@
+/* One gossip half without threads: the rings that it makes of its members. */
+#include "tests/unit/runtime/gossip_world.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+TestSuite(gossip_ring, .init = world_begin, .fini = world_end, .timeout = 60);
+
+static const struct henge_ring *ring_now(void) {
+    return world.node->ring->ring;
+}
+
+static void b_comes(uint64_t generation) {
+    hear_b(generation, 1, HENGE_ALIVE, OLD_PORT);
+    step(3000 * MS);
+    step(0);
+    cr_assert_eq(henge_ring_members_count(ring_now()), 2);
+}
+
+static void b_leaves(uint64_t generation) {
+    hear_b(generation, 2, HENGE_LEFT, OLD_PORT);
+    step(3000 * MS);
+    step(0);
+    cr_assert_eq(henge_ring_members_count(ring_now()), 1);
+}
+
+/* Two tables take turns, as long as nobody holds on to one. */
+Test(gossip_ring, a_ring_that_nobody_reads_becomes_the_next_one) {
+    const struct henge_ring *first = ring_now();
+    const uint64_t alone = henge_ring_fingerprint(first);
+    b_comes(GENERATION);
+    const struct henge_ring *second = ring_now();
+    cr_assert_neq(second, first);
+    cr_assert_eq(world.node->view_owner.spare, first);
+    b_leaves(GENERATION);
+    cr_assert_eq(ring_now(), first);
+    cr_assert_eq(henge_ring_fingerprint(first), alone);
+    cr_assert_eq(henge_ring_version(first), 3);
+    cr_assert_eq(world.node->view_owner.spare, second);
+}
+
+Test(gossip_ring, a_ring_that_is_held_stays_as_it_is) {
+    b_comes(GENERATION);
+    b_leaves(GENERATION);
+    const struct henge_ring *second = world.node->view_owner.spare;
+    epoch_begin(world.reader);
+    const struct henge_ring *held = henge_view_ring(view(), HENGE_RING_CURRENT);
+    const uint64_t alone = henge_ring_fingerprint(held);
+    b_comes(GENERATION + 1);
+    cr_assert_eq(ring_now(), second);
+    cr_assert_null(world.node->view_owner.spare);
+    b_leaves(GENERATION + 1); /* no table is free: a copy */
+    cr_assert_neq(ring_now(), held);
+    cr_assert_neq(ring_now(), second);
+    cr_assert_eq(henge_ring_fingerprint(ring_now()), alone);
+    cr_assert_eq(henge_ring_fingerprint(held), alone);
+    cr_assert_eq(henge_ring_members_count(held), 1);
+    cr_assert_eq(henge_ring_version(held), 3);
+    epoch_end(world.reader);
+    step(0);
+    cr_assert_not_null(world.node->view_owner.spare);
+}
+
+/* Slots are this node's own, so a ring may have the fingerprint that is wanted and the wrong slots:
+ * a member that is forgotten while publication waits comes back in another one. */
+Test(gossip_ring, a_member_that_comes_back_in_another_slot_is_there_in_the_ring) {
+    hear_b(GENERATION, 1, HENGE_ALIVE, OLD_PORT);
+    step(3000 * MS);
+    const uint32_t old_slot = member_b(view()).slot;
+    epoch_begin(world.reader); /* a long section: publication waits, membership does not */
+    for (uint64_t i = 0; i < 4; i++) {
+        hear_b(GENERATION + 1 + i, 1, HENGE_ALIVE, OLD_PORT);
+        step(3000 * MS);
+    }
+    hear_b(GENERATION + 9, 1, HENGE_DEAD, OLD_PORT);
+    for (int i = 0; i < 200; i++) {
+        step(1000 * MS);
+    }
+    hear_b(GENERATION + 20, 1, HENGE_ALIVE, OLD_PORT);
+    step(1 * MS);
+    const uint64_t version = world.node->ring_version;
+    epoch_end(world.reader);
+    for (int i = 0; i < 20; i++) {
+        step(1000 * MS);
+    }
+    const struct henge_ring *ring = henge_view_ring(view(), HENGE_RING_CURRENT);
+    cr_assert_neq(member_b(view()).slot, old_slot);
+    cr_assert_eq(henge_ring_slot_of(ring, "b"), member_b(view()).slot);
+    cr_assert_gt(henge_ring_version(ring), version, "whoever keeps slots beside a version sees it");
+}
+
+/* --- more points than a ring can have: nothing is built of them, so this costs little --- */
+
+enum { GIANTS = 168, GIANT_VNODES = 1000, GIANT_WEIGHT = 100 };
+
+_Static_assert(GIANTS *GIANT_VNODES *GIANT_WEIGHT > RING_POINTS_MAX &&
+                   (GIANTS - 1) * GIANT_VNODES * GIANT_WEIGHT < RING_POINTS_MAX,
+               "just too many");
+
+static void hear_giants(uint32_t version, uint8_t status) {
+    for (uint16_t i = 0; i < GIANTS; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "giant%u", i);
+        struct record_fields fields = fields_of(name, GENERATION, (uint16_t)(2000 + i));
+        fields.vnodes = GIANT_VNODES;
+        fields.weight = GIANT_WEIGHT;
+        fields.role = "giant";
+        fields.role_bytes = sizeof("giant") - 1;
+        hear_member(&fields, version, status);
+    }
+}
+
+static uint64_t refusals(void) {
+    return counter_get(&world.node->counters.rings_refused);
+}
+
+static struct henge_member member_of(const char *name) {
+    struct henge_member member;
+    cr_assert_eq(henge_members_find(view(), name, &member), HENGE_OK);
+    return member;
+}
+
+Test(gossip_ring, members_of_too_many_points_are_shown_beside_the_last_ring) {
+    const uint64_t alone = henge_ring_fingerprint(ring_now());
+    b_comes(GENERATION);
+    const struct henge_ring *two = ring_now();
+    hear_giants(1, HENGE_ALIVE);
+    step(3000 * MS);
+    cr_assert_eq(henge_members_count(view()), 2 + GIANTS);
+    cr_assert_eq(world.event.type, HENGE_MEMBER_JOINED);
+    cr_assert_eq(henge_view_ring(view(), HENGE_RING_CURRENT), two);
+    cr_assert_eq(henge_view_ring(view(), HENGE_RING_NEXT), two);
+    cr_assert_eq(refusals(), 1);
+    step(3000 * MS);
+    cr_assert_eq(refusals(), 1, "not tried again before something changes");
+
+    hear_b(GENERATION, 2, HENGE_LEFT, OLD_PORT);
+    step(3000 * MS);
+    cr_assert_eq(member_b(view()).status, HENGE_LEFT);
+    cr_assert_eq(world.event.type, HENGE_MEMBER_LEFT);
+    cr_assert_eq(henge_view_ring(view(), HENGE_RING_CURRENT), two);
+    cr_assert_eq(refusals(), 2);
+
+    hear_giants(2, HENGE_LEFT);
+    step(3000 * MS);
+    cr_assert_eq(henge_ring_fingerprint(ring_now()), alone);
+    cr_assert_eq(henge_ring_version(ring_now()), 3);
+    cr_assert_eq(refusals(), 2);
+}
+
+/* The ring that stays names b by its slot, so nobody else may have it. */
+Test(gossip_ring, a_slot_is_kept_as_long_as_the_ring_that_stays_has_it) {
+    b_comes(GENERATION);
+    const uint32_t slot = member_b(view()).slot;
+    hear_giants(1, HENGE_ALIVE);
+    hear_b(GENERATION, 2, HENGE_LEFT, OLD_PORT);
+    struct henge_member member;
+    while (henge_members_find(view(), "b", &member) == HENGE_OK) {
+        step(1000 * MS);
+        cr_assert_lt(world.now_ns, 1000000 * MS, "b is never forgotten");
+    }
+    step(3000 * MS);
+    step(3000 * MS);
+    struct record_fields fields = fields_of("c", GENERATION, 1003);
+    hear_member(&fields, 1, HENGE_ALIVE);
+    step(3000 * MS);
+    cr_assert_neq(member_of("c").slot, slot);
+    cr_assert_str_eq(henge_ring_name(henge_view_ring(view(), HENGE_RING_CURRENT), slot), "b");
+    hear_giants(2, HENGE_LEFT);
+    step(3000 * MS);
+    cr_assert_eq(henge_ring_members_count(ring_now()), 2);
+    step(3000 * MS);
+    fields = fields_of("d", GENERATION, 1004);
+    hear_member(&fields, 1, HENGE_ALIVE);
+    step(3000 * MS);
+    cr_assert_eq(member_of("d").slot, slot);
+}
+
+Test(gossip_ring, of_too_many_points_that_is_read_for_the_first_time_is_empty, .init = NULL) {
+    const struct record_fields self = fields_of("a", GENERATION, 1000);
+    struct gossip_node_settings settings = world_settings(&self);
+    settings.is_unread = true;
+    world_begin_as(&settings);
+    const uint64_t alone = world.node->ring_fingerprint;
+    hear_giants(1, HENGE_ALIVE);
+    step(3000 * MS);
+    cr_assert_eq(world.node->ring_fingerprint, alone);
+    cr_assert_eq(refusals(), 1);
+    cr_assert(gossip_node_read(world.node, world.now_ns));
+    cr_assert_eq(henge_members_count(view()), 1 + GIANTS);
+    cr_assert_eq(henge_ring_points_count(ring_now()), 0);
+    hear_giants(2, HENGE_LEFT);
+    step(3000 * MS);
+    cr_assert_eq(henge_ring_fingerprint(ring_now()), alone);
+}
+
+Test(gossip_ring, of_a_role_with_few_points_follows_its_members_beside_one_with_too_many,
+     .init = NULL) {
+    const struct record_fields self = fields_of("a", GENERATION, 1000);
+    struct gossip_node_settings settings = world_settings(&self);
+    memcpy(settings.ring_roles[0], "giant", sizeof("giant"));
+    memcpy(settings.ring_roles[1], "store", sizeof("store"));
+    settings.ring_roles_count = 2;
+    world_begin_as(&settings);
+    hear_giants(1, HENGE_ALIVE);
+    struct record_fields fields = fields_of("b", GENERATION, OLD_PORT);
+    fields.role = "store";
+    fields.role_bytes = sizeof("store") - 1;
+    hear_member(&fields, 1, HENGE_ALIVE);
+    step(3000 * MS);
+    for (int i = 0; i < 2; i++) {
+        const enum henge_ring_which which = i == 0 ? HENGE_RING_CURRENT : HENGE_RING_NEXT;
+        const struct henge_ring *giants = henge_view_ring_of_role(view(), "giant", which);
+        const struct henge_ring *store = henge_view_ring_of_role(view(), "store", which);
+        cr_assert_eq(henge_ring_members_count(giants), 0);
+        cr_assert_eq(henge_ring_members_count(store), 1);
+    }
+    cr_assert_eq(henge_ring_members_count(ring_now()), 1, "a, as before");
+}
