@@ -153,9 +153,10 @@ void gossip_node_last_view(struct gossip_node *node) {
 static bool is_in_a_ring(const struct gossip_node *node, uint32_t slot) {
     bool is_named = henge_ring_name(node->ring->ring, slot) != NULL ||
                     henge_ring_name(node->ring_next->ring, slot) != NULL;
-    for (size_t i = 0; i < node->settings.ring_roles_count; i++) {
-        is_named |= henge_ring_name(node->role_rings[i].current->ring, slot) != NULL ||
-                    henge_ring_name(node->role_rings[i].next->ring, slot) != NULL;
+    for (size_t i = 0; node->roles && i < node->roles->count; i++) {
+        const struct role_rings *rings = &node->roles->rings[i];
+        is_named |= henge_ring_name(rings->current->ring, slot) != NULL ||
+                    henge_ring_name(rings->next->ring, slot) != NULL;
     }
     return is_named;
 }

@@ -2,7 +2,6 @@
 #include "tests/unit/runtime/gossip_world.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <string.h>
 
 TestSuite(gossip_ring, .init = world_begin, .fini = world_end, .timeout = 60);
 
@@ -198,9 +197,7 @@ Test(gossip_ring, of_a_role_with_few_points_follows_its_members_beside_one_with_
      .init = NULL) {
     const struct record_fields self = fields_of("a", GENERATION, 1000);
     struct gossip_node_settings settings = world_settings(&self);
-    memcpy(settings.ring_roles[0], "giant", sizeof("giant"));
-    memcpy(settings.ring_roles[1], "store", sizeof("store"));
-    settings.ring_roles_count = 2;
+    settings.ring_roles = "giant,store";
     world_begin_as(&settings);
     hear_giants(1, HENGE_ALIVE);
     struct record_fields fields = fields_of("b", GENERATION, OLD_PORT);
