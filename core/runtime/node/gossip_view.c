@@ -135,8 +135,9 @@ static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ri
 }
 
 bool gossip_node_first_view(struct gossip_node *node, uint64_t now_ns) {
-    node->view_owner = (struct view_owner){
-        .memory = node->memory, .store = node->store, .on_release = on_view_release};
+    node->view_owner.memory = node->memory; /* a spare of an attempt without memory stays */
+    node->view_owner.store = node->store;
+    node->view_owner.on_release = on_view_release;
     return view_publish(node, now_ns, true);
 }
 

@@ -47,6 +47,7 @@ struct gossip_node_settings world_settings(const struct record_fields *self) {
     node_settings_gossip(&config, 0, &settings);
     settings.membership.self = self;
     settings.membership.wall_ms = GENERATION;
+    settings.ring_roles = NULL; /* it is the config's */
     return settings;
 }
 

@@ -2,8 +2,11 @@
 #include "tests/unit/runtime/gossip_world.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 TestSuite(gossip_ring, .init = world_begin, .fini = world_end, .timeout = 60);
+TestSuite(gossip_ring_apart, .timeout = 60); /* each begins and ends a world of its own */
 
 static const struct henge_ring *ring_now(void) {
     return world.node->ring->ring;
@@ -86,6 +89,145 @@ Test(gossip_ring, a_member_that_comes_back_in_another_slot_is_there_in_the_ring)
     cr_assert_neq(member_b(view()).slot, old_slot);
     cr_assert_eq(henge_ring_slot_of(ring, "b"), member_b(view()).slot);
     cr_assert_gt(henge_ring_version(ring), version, "whoever keeps slots beside a version sees it");
+}
+
+/* Counts what it gave, and refuses once `left` is 0. */
+static struct purse {
+    int64_t left;
+    int64_t blocks;
+} purse;
+
+static void *purse_alloc(void *context, size_t bytes, size_t alignment, enum henge_memory_tag tag) {
+    (void)context;
+    (void)tag;
+    if (purse.left-- <= 0) {
+        return NULL;
+    }
+    purse.blocks++;
+    return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
+static void *purse_resize(void *context, void *block, size_t old_bytes, size_t new_bytes,
+                          size_t alignment, enum henge_memory_tag tag) {
+    void *bigger = purse_alloc(context, new_bytes, alignment, tag);
+    if (bigger != NULL) {
+        memcpy(bigger, block, old_bytes < new_bytes ? old_bytes : new_bytes);
+        free(block);
+        purse.blocks--;
+    }
+    return bigger;
+}
+
+static void purse_release(void *context, void *block, size_t bytes, enum henge_memory_tag tag) {
+    (void)context;
+    (void)bytes;
+    (void)tag;
+    purse.blocks--;
+    free(block);
+}
+
+static void begin_unread(void) {
+    const struct henge_allocator allocator = {.size_bytes = sizeof(allocator),
+                                              .alloc = purse_alloc,
+                                              .resize = purse_resize,
+                                              .release = purse_release};
+    const struct record_fields self = fields_of("a", GENERATION, 1000);
+    struct gossip_node_settings settings = world_settings(&self);
+    settings.is_unread = true;
+    purse.left = INT64_MAX;
+    memory_init(&world.memory, &allocator);
+    world_begin_as(&settings);
+}
+
+/* Each attempt finds other members than the one before, and each third comes further: one that
+ * brings a ring up to date needs less than one that makes the first. */
+Test(gossip_ring_apart, what_a_first_reading_without_memory_leaves_behind_is_used_or_freed) {
+    begin_unread();
+    bool is_read = false;
+    uint64_t tries = 0;
+    for (; !is_read; tries++) {
+        cr_assert_lt(tries, 100);
+        hear_b(GENERATION + tries, 1, tries % 2 == 0 ? HENGE_ALIVE : HENGE_LEFT, OLD_PORT);
+        step(3000 * MS);
+        purse.left = (int64_t)(tries / 3) - (int64_t)(tries % 3);
+        is_read = gossip_node_read(world.node, world.now_ns);
+        purse.left = INT64_MAX;
+    }
+    cr_assert_geq(tries / 3, 8, "a first view has more allocations than that");
+    cr_assert_eq(henge_members_count(view()), 2);
+    world_end();
+    cr_assert_eq(purse.blocks, 0);
+}
+
+static void hear_of(const char *name, uint64_t generation, uint32_t version, uint8_t status) {
+    const struct record_fields fields = fields_of(name, generation, OLD_PORT);
+    hear_member(&fields, version, status);
+    step(3000 * MS);
+}
+
+/* While nobody reads, slots are given away at once: a ring that was made for a view which could not
+ * be has the right fingerprint and names another. */
+Test(gossip_ring_apart, that_a_first_reading_left_behind_is_not_taken_for_one_with_other_slots) {
+    begin_unread();
+    hear_of("b", GENERATION, 1, HENGE_ALIVE);
+    for (int64_t given = 0; world.node->ring == NULL; given++) {
+        purse.left = given;
+        cr_assert_not(gossip_node_read(world.node, world.now_ns));
+        purse.left = INT64_MAX;
+    }
+    const uint32_t slot = henge_ring_slot_of(ring_now(), "b");
+    hear_of("b", GENERATION, 2, HENGE_LEFT);
+    while (membership_member(world.node->membership, slot)->record != NULL) {
+        step(1000 * MS);
+        cr_assert_lt(world.now_ns, 1000000 * MS, "b is never forgotten");
+    }
+    hear_of("c", GENERATION, 1, HENGE_ALIVE);
+    hear_of("b", GENERATION + 1000, 1, HENGE_ALIVE);
+    hear_of("c", GENERATION, 2, HENGE_LEFT);
+    cr_assert_eq(world.node->ring_fingerprint, henge_ring_fingerprint(ring_now()));
+    cr_assert(gossip_node_read(world.node, world.now_ns));
+    cr_assert_neq(member_b(view()).slot, slot);
+    cr_assert_eq(henge_ring_slot_of(ring_now(), "b"), member_b(view()).slot);
+    world_end();
+}
+
+/* What a member said last before it died may be heard after its death; its ranges are its own for a
+ * while yet, so they are to be what it said. */
+Test(gossip_ring_apart, of_a_dead_member_that_keeps_its_ranges_has_what_is_heard_late) {
+    const struct record_fields self = fields_of("a", GENERATION, 1000);
+    struct gossip_node_settings settings = world_settings(&self);
+    settings.ring_removal_delay_ns = 60 * NS_PER_S;
+    world_begin_as(&settings);
+    hear_of("b", GENERATION, 1, HENGE_ALIVE);
+    hear_of("b", GENERATION, 2, HENGE_DEAD);
+    const uint64_t version = henge_ring_version(ring_now());
+    cr_assert_eq(henge_ring_points_count(ring_now()), 20);
+
+    struct record_fields late = fields_of("b", GENERATION, OLD_PORT);
+    const struct record_pair pair = {.key = "k", .value = "v", .key_bytes = 1, .value_bytes = 1};
+    late.payload_version = 1;
+    late.metadata[0] = pair;
+    late.metadata_count = 1;
+    hear_member(&late, 2, HENGE_DEAD);
+    step(3000 * MS);
+    cr_assert_eq(member_b(view()).metadata_count, 1);
+    cr_assert_eq(henge_ring_version(ring_now()), version, "metadata is not in the ring");
+
+    late.payload_version = 2;
+    late.weight = 3;
+    hear_member(&late, 2, HENGE_DEAD);
+    step(3000 * MS);
+    cr_assert_eq(member_b(view()).status, HENGE_DEAD);
+    cr_assert_eq(henge_ring_points_count(ring_now()), 40);
+    cr_assert_eq(henge_view_ring(view(), HENGE_RING_CURRENT), ring_now());
+    cr_assert_eq(henge_ring_version(ring_now()), version + 1);
+
+    step(50 * NS_PER_S); /* 56 s after its death */
+    cr_assert_eq(henge_ring_points_count(ring_now()), 40);
+    step(3 * NS_PER_S);
+    step(3 * NS_PER_S);
+    cr_assert_eq(henge_ring_points_count(ring_now()), 10);
+    world_end();
 }
 
 /* --- more points than a ring can have: nothing is built of them, so this costs little --- */
@@ -175,7 +317,7 @@ Test(gossip_ring, a_slot_is_kept_as_long_as_the_ring_that_stays_has_it) {
     cr_assert_eq(member_of("d").slot, slot);
 }
 
-Test(gossip_ring, of_too_many_points_that_is_read_for_the_first_time_is_empty, .init = NULL) {
+Test(gossip_ring_apart, of_too_many_points_that_is_read_for_the_first_time_is_empty) {
     const struct record_fields self = fields_of("a", GENERATION, 1000);
     struct gossip_node_settings settings = world_settings(&self);
     settings.is_unread = true;
@@ -191,10 +333,10 @@ Test(gossip_ring, of_too_many_points_that_is_read_for_the_first_time_is_empty, .
     hear_giants(2, HENGE_LEFT);
     step(3000 * MS);
     cr_assert_eq(henge_ring_fingerprint(ring_now()), alone);
+    world_end();
 }
 
-Test(gossip_ring, of_a_role_with_few_points_follows_its_members_beside_one_with_too_many,
-     .init = NULL) {
+Test(gossip_ring_apart, of_a_role_with_few_points_follows_its_members_beside_one_with_too_many) {
     const struct record_fields self = fields_of("a", GENERATION, 1000);
     struct gossip_node_settings settings = world_settings(&self);
     settings.ring_roles = "giant,store";
@@ -213,4 +355,5 @@ Test(gossip_ring, of_a_role_with_few_points_follows_its_members_beside_one_with_
         cr_assert_eq(henge_ring_members_count(store), 1);
     }
     cr_assert_eq(henge_ring_members_count(ring_now()), 1, "a, as before");
+    world_end();
 }
