@@ -24,8 +24,8 @@ struct build {
     struct ring_arrays arrays;
 };
 
-bool member_name_fits(const struct ring_member *member) {
-    size_t length = strnlen(member->name, HENGE_NAME_BYTES);
+bool member_name_fits(const char *name) {
+    size_t length = strnlen(name, HENGE_NAME_BYTES);
     return length > 0 && length < HENGE_NAME_BYTES;
 }
 
@@ -71,7 +71,7 @@ enum henge_status members_map(const struct ring_member *members, size_t count,
 
 static enum henge_status check(struct build *build) {
     for (size_t i = 0; i < build->count; i++) {
-        if (!member_name_fits(&build->members[i])) {
+        if (!member_name_fits(build->members[i].name)) {
             return HENGE_INVALID;
         }
     }

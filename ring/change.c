@@ -51,7 +51,7 @@ static enum henge_status compare(struct change *change) {
             new = points > 0 ? hash | OWNER_HASH_BIT : 0;
             if (new == old && points > 0) {
                 change->kept += points;
-            } else if (!member_name_fits(member)) {
+            } else if (!member_name_fits(member->name)) {
                 return HENGE_INVALID;
             }
         }

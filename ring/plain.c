@@ -66,7 +66,8 @@ static bool are_sound(const struct henge_ring_member *members, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const struct henge_ring_member *member = member_at(members, i);
         if (member->size_bytes != size_bytes || member->name == NULL ||
-            (unsigned)member->ring_state > HENGE_RING_DRAINING || !are_choices_sound(member)) {
+            !member_name_fits(member->name) || (unsigned)member->ring_state > HENGE_RING_DRAINING ||
+            !are_choices_sound(member)) {
             return false;
         }
     }

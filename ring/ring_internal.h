@@ -175,7 +175,7 @@ enum henge_status members_measure(const struct ring_member *members, size_t coun
 /* Their indices by slot, NO_MEMBER elsewhere. HENGE_INVALID for a slot used twice. */
 enum henge_status members_map(const struct ring_member *members, size_t count,
                               uint16_t *member_of_slot, size_t slots_count);
-bool member_name_fits(const struct ring_member *member);
+bool member_name_fits(const char *name);
 /* Its points, in the order of their numbers. */
 void member_place(const struct ring_member *member, const struct token_source *source,
                   uint64_t *points);

@@ -31,6 +31,56 @@ __attribute__((format(printf, 2, 3))) static bool refuse(struct ring_plan_reason
     return false;
 }
 
+static const char *kind_text(json_type kind) {
+    static const char *const texts[] = {[JSON_OBJECT] = "an object",
+                                        [JSON_ARRAY] = "a list",
+                                        [JSON_STRING] = "a text",
+                                        [JSON_INTEGER] = "a whole number",
+                                        [JSON_REAL] = "a number with a fraction",
+                                        [JSON_TRUE] = "true",
+                                        [JSON_FALSE] = "false",
+                                        [JSON_NULL] = "null"};
+    return texts[kind];
+}
+
+static bool is_of_kind(const json_t *value, json_type kind, const char *where, const char *key,
+                       struct ring_plan_reason *reason) {
+    return json_typeof(value) == kind || refuse(reason, "%s%s: %s is wanted, not %s", where, key,
+                                                kind_text(kind), kind_text(json_typeof(value)));
+}
+
+/* If it is there at all. */
+static bool has_kind(const json_t *object, json_type kind, const char *where, const char *key,
+                     struct ring_plan_reason *reason) {
+    const json_t *value = json_object_get(object, key);
+    return value == NULL || is_of_kind(value, kind, where, key, reason);
+}
+
+/* What is not of its type is refused, never passed over. */
+static bool check_list(const json_t *request, const char *key, json_type kind,
+                       struct ring_plan_reason *reason) {
+    const json_t *list = json_object_get(request, key);
+    size_t index;
+    json_t *entry;
+    if (!has_kind(request, JSON_ARRAY, "", key, reason)) {
+        return false;
+    }
+    json_array_foreach(list, index, entry) {
+        char where[32];
+        snprintf(where, sizeof(where), "%s[%zu]", key, index);
+        if (!is_of_kind(entry, kind, where, "", reason)) {
+            return false;
+        }
+        snprintf(where, sizeof(where), "%s[%zu].", key, index);
+        if (!has_kind(entry, JSON_STRING, where, "name", reason) ||
+            !has_kind(entry, JSON_STRING, where, "zone", reason) ||
+            !has_kind(entry, JSON_INTEGER, where, "weight", reason)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static struct henge_ring_member *find(const struct side *side, const char *name) {
     for (size_t i = 0; i < side->count; i++) {
         if (strcmp(side->members[i].name, name) == 0) {
@@ -50,7 +100,7 @@ static bool remove_all(struct side *side, const json_t *names, struct ring_plan_
     size_t index;
     json_t *entry;
     json_array_foreach(names, index, entry) {
-        const char *name = json_is_string(entry) ? json_string_value(entry) : "";
+        const char *name = json_string_value(entry);
         struct henge_ring_member *member = find(side, name);
         if (member == NULL) {
             return refuse(reason, "remove: no member \"%.64s\" is in the ring", name);
@@ -69,7 +119,7 @@ static bool weigh_all(struct side *side, const json_t *entries, struct ring_plan
         if (member == NULL) {
             return refuse(reason, "weight: no member \"%.64s\" is in the ring", name);
         }
-        if (weight_of(entry) < 0) {
+        if (weight_of(entry) < 0 || json_object_get(entry, "weight") == NULL) {
             return refuse(reason, "weight: \"%.64s\" may have 0 to %d", name, WEIGHT_MAX);
         }
         member->weight = (uint16_t)weight_of(entry);
@@ -252,6 +302,12 @@ static bool sides_make(struct side *before, struct side *after, const struct rin
 
 json_t *ring_plan_json(const struct ring_plan *plan, const json_t *request,
                        struct ring_plan_reason *reason_out) {
+    if (!has_kind(request, JSON_INTEGER, "", "count", reason_out) ||
+        !check_list(request, "add", JSON_OBJECT, reason_out) ||
+        !check_list(request, "remove", JSON_STRING, reason_out) ||
+        !check_list(request, "weights", JSON_OBJECT, reason_out)) {
+        return NULL;
+    }
     const int64_t owners = json_number(request, "count", OWNERS_DEFAULT);
     if (owners < 1 || owners > HENGE_ROUTE_OWNERS_MAX) {
         refuse(reason_out, "a key has 1 to %d owners", HENGE_ROUTE_OWNERS_MAX);

@@ -21,7 +21,8 @@ struct ring_plan_reason {
 };
 
 /* The request: {"count": owners of a key, "add": [{"name","zone","weight"}], "remove": [name],
- * "weights": [{"name","weight"}]}, each list may be missing. The reply:
+ * "weights": [{"name","weight"}]}, each list may be missing. What is of another type is refused, by
+ * where it stands: add[1].weight. The reply:
  *
  *     {"count","moved","lists_moved","copies","moves","before":{...},"after":{...},"members":[{
  *      "name","zone","weight_before","weight_after","share_before","share_after",

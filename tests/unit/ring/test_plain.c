@@ -152,6 +152,14 @@ Test(plain, says_what_it_is_not_built_of) {
     members[3].weight = 0;
     cr_assert(try_build(NULL, members, 4) == HENGE_INVALID, "a name is used once, by anybody");
     members[3] = sound;
+    members[3].ring_state = HENGE_RING_JOINING; /* not of the ring that is built */
+    members[3].name = "";
+    cr_assert(try_build(NULL, members, 4) == HENGE_INVALID);
+    members[3].name = "0123456789012345678901234567890123456789012345678901234567890123";
+    cr_assert(try_build(NULL, members, 4) == HENGE_INVALID, "64 bytes");
+    members[3].name++;
+    cr_assert(try_build(NULL, members, 4) == HENGE_OK, "63 bytes");
+    members[3] = sound;
     members[0].size_bytes = 0;
     cr_assert(try_build(NULL, members, 4) == HENGE_INVALID);
     cr_assert(try_build(NULL, members, SLOT_SEE_POINTS + 1) == HENGE_INVALID);
