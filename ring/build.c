@@ -317,6 +317,19 @@ enum henge_status ring_build(struct memory *memory, const struct ring_parameters
     return ring_build_from(memory, parameters, members, count, &source, ring_out);
 }
 
+struct henge_ring *ring_head_of(struct memory *memory, const struct henge_ring *table,
+                                const struct ring_parameters *parameters) {
+    struct henge_ring *head =
+        memory_alloc_aligned(memory, sizeof(*head), RING_ALIGNMENT, HENGE_MEMORY_RING);
+    if (head != NULL) {
+        *head = *table;
+        head->block_bytes = sizeof(*head);
+        head->up_by_slot = parameters->up_by_slot;
+        head->version = parameters->version;
+    }
+    return head;
+}
+
 void ring_destroy(struct memory *memory, struct henge_ring *ring) {
     if (ring != NULL) {
         memory_release(memory, ring, ring->block_bytes, HENGE_MEMORY_RING);

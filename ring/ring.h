@@ -57,6 +57,11 @@ void ring_destroy(struct memory *memory, struct henge_ring *ring);
 /* False: the members have more than RING_POINTS_MAX points. */
 bool ring_fits(const struct ring_member *members, size_t count);
 
+/* Another head of the same table: the version and the liveness of one of those who share it. It is
+ * freed with ring_destroy before the table. NULL: no memory. */
+struct henge_ring *ring_head_of(struct memory *memory, const struct henge_ring *table,
+                                const struct ring_parameters *parameters);
+
 /* The same, by bringing up to date a ring that was built with the same salt, of whatever members:
  * the work is proportional to what differs (change.c). The members' slots must mean the same in
  * both. The result is byte for byte the ring that ring_build would make.

@@ -18,34 +18,33 @@ size_t henge_members_count(const struct henge_view *view) {
     return view->count;
 }
 
-static void member_fill(const struct henge_view *view, const struct view_member *entry,
-                        struct henge_member *member) {
+static void member_fill(const struct henge_view *view, size_t index, struct henge_member *member) {
+    const struct view_member *entry = &view->members[index];
     const struct record *record = entry->record;
-    const struct overlay *overlay = view->overlay;
-    uint32_t slot = entry->slot;
-    uint64_t state = atomic_load_explicit(&overlay->state[slot], memory_order_relaxed);
-    uint64_t seen = atomic_load_explicit(&overlay->last_seen_ns[slot], memory_order_relaxed);
+    const struct overlay_entry live = overlay_read(view->overlay, entry->slot);
     uint64_t now = clock_monotonic_ns();
-    bool is_present = overlay_is_of(state, entry->generation);
+    uint64_t seen = live.last_seen_ns;
+    bool is_present = overlay_is_of(live.state, entry->generation);
     *member = (struct henge_member){
         .name = record->name,
         .address = record->address,
         .generation = entry->generation,
-        .version = is_present ? overlay_version(state) : entry->version,
-        .status = (enum henge_member_status)(is_present ? overlay_status(state) : entry->status),
+        .version = is_present ? overlay_version(live.state) : entry->version,
+        .status =
+            (enum henge_member_status)(is_present ? overlay_status(live.state) : entry->status),
         .ring_state = (enum henge_ring_state)record->ring_state,
         .weight = record->weight,
         .vnodes = record->vnodes,
         .choices_bytes = record->choices_bytes,
         .choices = record->choices,
-        .slot = slot,
+        .slot = view->shown_slots[index],
         .role = record->role,
         .region = record->region,
         .zone = record->zone,
         .metadata_count = record->metadata_count,
-        .rtt_us = atomic_load_explicit(&overlay->rtt_us[slot], memory_order_relaxed),
+        .rtt_us = live.rtt_us,
         .last_seen_ms = UINT64_MAX,
-        .is_self = slot == view->self_slot,
+        .is_self = view->shown_slots[index] == view->self_slot,
         .record = record,
     };
     if (member->is_self) {
@@ -60,7 +59,7 @@ enum henge_status henge_members_at(const struct henge_view *view, size_t index,
     if (index >= view->count) {
         return HENGE_NOT_FOUND;
     }
-    member_fill(view, &view->members[index], member_out);
+    member_fill(view, index, member_out);
     return HENGE_OK;
 }
 
@@ -72,7 +71,7 @@ enum henge_status henge_members_find(const struct henge_view *view, const char *
         size_t middle = low + (high - low) / 2;
         int order = strcmp(view->members[middle].record->name, name);
         if (order == 0) {
-            member_fill(view, &view->members[middle], member_out);
+            member_fill(view, middle, member_out);
             return HENGE_OK;
         }
         if (order < 0) {
@@ -89,7 +88,7 @@ enum henge_status henge_members_by_slot(const struct henge_view *view, uint32_t 
     if (slot >= view->slots || view->index_by_slot[slot] == 0) {
         return HENGE_NOT_FOUND;
     }
-    member_fill(view, &view->members[view->index_by_slot[slot] - 1], member_out);
+    member_fill(view, view->index_by_slot[slot] - 1U, member_out);
     return HENGE_OK;
 }
 
@@ -170,7 +169,7 @@ uint64_t henge_view_fingerprint(const struct henge_view *view) {
 }
 
 bool henge_view_is_up(const struct henge_view *view, uint32_t slot) {
-    return slot < view->overlay->slots &&
+    return slot < view->slots && view->index_by_slot[slot] != 0 &&
            atomic_load_explicit(&view->overlay->up[slot], memory_order_relaxed) != 0;
 }
 

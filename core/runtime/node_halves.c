@@ -62,8 +62,11 @@ static enum henge_status gossip_half(struct henge_node *node, uint64_t now_ns,
         return HENGE_SYSTEM;
     }
     settings.membership.wall_ms = clock_wall_ms();
-    node->gossip = gossip_node_create(&settings, &hooks, &node->overlay, runtime->store,
-                                      runtime->epochs, &runtime->memory, now_ns);
+    const struct gossip_commons commons = {.memory = &runtime->memory,
+                                           .store = runtime->store,
+                                           .rings = runtime->rings,
+                                           .epochs = runtime->epochs};
+    node->gossip = gossip_node_create(&settings, &hooks, &node->overlay, &commons, now_ns);
     return node->gossip ? HENGE_OK : HENGE_NO_MEMORY;
 }
 

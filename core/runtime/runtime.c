@@ -125,13 +125,14 @@ static enum henge_status roles_create(struct henge_runtime *runtime) {
                                             _Alignof(struct henge_reader), HENGE_MEMORY_CORE);
     runtime->epochs = epoch_domain_create(&runtime->memory, runtime->config.readers_max);
     runtime->store = record_store_create(&runtime->memory);
-    uint64_t secret;
-    if (!random_from_system(&secret, sizeof(secret))) {
+    uint64_t secrets[2];
+    if (!random_from_system(secrets, sizeof(secrets))) {
         return HENGE_SYSTEM;
     }
-    runtime->identities = identities_create(&runtime->memory, secret);
+    runtime->identities = identities_create(&runtime->memory, secrets[0]);
+    runtime->rings = ring_house_create(&runtime->memory, secrets[1]);
     if (!runtime->nodes || !runtime->readers || !runtime->epochs || !runtime->store ||
-        !runtime->identities || !queues_create(runtime)) {
+        !runtime->identities || !runtime->rings || !queues_create(runtime)) {
         return HENGE_NO_MEMORY;
     }
     memset((void *)runtime->readers, 0, runtime->config.readers_max * sizeof(*runtime->readers));
@@ -268,6 +269,7 @@ void henge_runtime_destroy(struct henge_runtime *runtime) {
     if (runtime->store) {
         record_store_destroy(runtime->store);
     }
+    ring_house_destroy(runtime->rings);
     identities_destroy(runtime->identities);
     memory_release(memory, (void *)runtime->readers,
                    runtime->config.readers_max * sizeof(*runtime->readers), HENGE_MEMORY_CORE);

@@ -80,6 +80,7 @@ struct henge_runtime {
     char transport_reason[256];
     struct epoch_domain *epochs;
     struct record_store *store;    /* gossip thread, or nobody runs */
+    struct ring_house *rings;      /* the same */
     struct identities *identities; /* detector thread, or nobody runs */
     struct role_queues queues;
     struct io_role *io;

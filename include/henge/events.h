@@ -43,7 +43,7 @@ struct henge_event {
     struct henge_address address; /* the member's; NAME_CONFLICT: where the other one lives */
     uint64_t generation;          /* NAME_CONFLICT: the other one's */
     uint32_t version;
-    uint32_t slot;
+    uint32_t slot; /* as in views; HENGE_NO_SLOT: no member, or nobody reads this node's views */
     bool is_partitioned;       /* PARTITIONED: true = it begins, false = it is over */
     uint64_t ring_version_old; /* TOPOLOGY_CHANGED */
     uint64_t ring_version_new;

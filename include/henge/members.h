@@ -34,7 +34,7 @@ struct henge_member {
     uint32_t vnodes;        /* at weight 1 */
     uint32_t choices_bytes; /* of choices, which say where they stand: henge_ring_member */
     const uint8_t *choices;
-    uint32_t slot; /* index of this member on this node, stable while it is known */
+    uint32_t slot; /* of this member in this node's views and rings, stable while it is known */
     const char *role;
     const char *region;
     const char *zone;

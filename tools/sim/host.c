@@ -186,8 +186,11 @@ static void gossip_create(struct host *host, const struct henge_config *config, 
     settings.membership.random_seed = seed_of(host, SEED_GOSSIP);
     settings.membership.wall_ms = host_wall_ms(host);
     settings.membership.slots_expected = sim->settings.hosts;
-    host->gossip = gossip_node_create(&settings, &hooks, &host->overlay, sim->store, sim->epochs,
-                                      &sim->nodes_memory, now_ns);
+    const struct gossip_commons commons = {.memory = &sim->nodes_memory,
+                                           .store = sim->store,
+                                           .rings = sim->rings,
+                                           .epochs = sim->epochs};
+    host->gossip = gossip_node_create(&settings, &hooks, &host->overlay, &commons, now_ns);
     ASSERT(host->gossip); /* sim_memory.h */
 }
 

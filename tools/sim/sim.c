@@ -104,9 +104,10 @@ struct sim *sim_create(const struct sim_settings *settings) {
     sim->places_count = sim->places_capacity = hosts;
     sim->store = record_store_create(&sim->nodes_memory);
     sim->identities = identities_create(&sim->nodes_memory, settings->seed);
+    sim->rings = ring_house_create(&sim->nodes_memory, settings->seed);
     sim->epochs = epoch_domain_create(&sim->memory, 1);
     bool has_names = map_init(&sim->names, &sim->memory, hosts, HENGE_MEMORY_CORE);
-    ASSERT(sim->store && sim->identities && sim->epochs && has_names);
+    ASSERT(sim->store && sim->identities && sim->rings && sim->epochs && has_names);
     for (uint32_t number = 0; number < hosts; number++) {
         host_init(sim, number);
     }
@@ -135,6 +136,7 @@ void sim_destroy(struct sim *sim) {
     struct memory *memory = &sim->memory;
     record_store_destroy(sim->store);
     identities_destroy(sim->identities);
+    ring_house_destroy(sim->rings);
     epoch_domain_destroy(sim->epochs);
     cut_deinit(sim);
     stream_deinit(sim);

@@ -149,6 +149,7 @@ struct sim {
     struct memory memory;       /* of the engine */
     struct memory nodes_memory; /* of the nodes */
     struct record_store *store;
+    struct ring_house *rings;
     struct identities *identities;
     struct epoch_domain *epochs;
 

@@ -46,7 +46,7 @@ static void event_member(struct gossip_node *node, enum henge_event_type type, u
     event->address = member->record->address;
     event->generation = member_generation(member);
     event->version = member->version;
-    event->slot = slot;
+    event->slot = slot; /* the node's own until it is flushed */
 }
 
 static enum henge_event_type ending(const struct member_change *change) {
@@ -104,7 +104,10 @@ void gossip_node_event_conflict(struct gossip_node *node, uint32_t slot,
 
 void gossip_node_events_flush(struct gossip_node *node) {
     for (uint32_t index = 0; index < node->events_count; index++) {
-        node->hooks.on_event(node->hooks.context, &node->events[index]);
+        struct henge_event *event = &node->events[index];
+        event->slot =
+            event->name[0] == '\0' ? HENGE_NO_SLOT : gossip_node_shown_slot(node, event->slot);
+        node->hooks.on_event(node->hooks.context, event);
     }
     node->events_count = 0;
     if (node->settings.is_unread && node->events_capacity > GOSSIP_NODE_EVENTS_UNREAD) {

@@ -43,7 +43,9 @@ static void on_change(void *context, const struct member_change *change) {
     const struct member *member = membership_member(node->membership, change->slot);
     bool is_shown = gossip_node_is_shown(node, change->slot);
     overlay_set(node->overlay, change->slot, change->status, member_generation(member),
-                member->version, is_shown);
+                member->version);
+    overlay_up_set(node->overlay, gossip_node_shown_slot(node, change->slot),
+                   is_shown && change->status == HENGE_ALIVE);
     node->has_unshown |= !is_shown;
     if (change->slot == 0 && change->is_evicted) {
         node->is_silent = true;
@@ -107,27 +109,23 @@ static void on_partitioned(void *context, bool begins) {
 /* What only views need. */
 static void read_destroy(struct gossip_node *node) {
     size_t slots = node->settings.membership.members_max;
-    memory_release(node->memory, node->ring_members, slots * sizeof(*node->ring_members),
-                   HENGE_MEMORY_RING);
     memory_release(node->memory, node->slots_waiting, slots * sizeof(*node->slots_waiting),
                    HENGE_MEMORY_MEMBER);
     memory_release(node->memory, node->retired,
                    node->settings.live_views_max * sizeof(struct henge_view *),
                    HENGE_MEMORY_MEMBER);
-    node->ring_members = NULL;
     node->slots_waiting = NULL;
     node->retired = NULL;
 }
 
 static bool read_create(struct gossip_node *node) {
     size_t slots = node->settings.membership.members_max;
-    node->ring_members =
-        memory_alloc_array(node->memory, slots, sizeof(*node->ring_members), HENGE_MEMORY_RING);
+    /* Not cleared: what is not touched costs no page. */
     node->slots_waiting =
-        memory_alloc_array(node->memory, slots, sizeof(*node->slots_waiting), HENGE_MEMORY_MEMBER);
+        memory_alloc(node->memory, slots * sizeof(*node->slots_waiting), HENGE_MEMORY_MEMBER);
     node->retired = memory_alloc_array(node->memory, node->settings.live_views_max,
                                        sizeof(struct henge_view *), HENGE_MEMORY_MEMBER);
-    return node->ring_members && node->slots_waiting && node->retired;
+    return node->slots_waiting && node->retired && overlay_open(node->overlay, node->memory);
 }
 
 bool gossip_node_read(struct gossip_node *node, uint64_t now_ns) {
@@ -138,6 +136,7 @@ bool gossip_node_read(struct gossip_node *node, uint64_t now_ns) {
     if (read_create(node) && gossip_node_first_view(node, now_ns)) {
         return true;
     }
+    gossip_node_last_view(node);
     read_destroy(node);
     node->settings.is_unread = true;
     return false;
@@ -155,9 +154,9 @@ static bool arrays_create(struct gossip_node *node) {
 
 struct gossip_node *gossip_node_create(const struct gossip_node_settings *settings,
                                        const struct gossip_node_hooks *hooks,
-                                       struct overlay *overlay, struct record_store *store,
-                                       struct epoch_domain *epochs, struct memory *memory,
-                                       uint64_t now_ns) {
+                                       struct overlay *overlay,
+                                       const struct gossip_commons *commons, uint64_t now_ns) {
+    struct memory *memory = commons->memory;
     struct gossip_node *node = memory_alloc_zeroed(memory, sizeof(*node), HENGE_MEMORY_CORE);
     if (!node) {
         return NULL;
@@ -165,8 +164,9 @@ struct gossip_node *gossip_node_create(const struct gossip_node_settings *settin
     node->settings = *settings;
     node->hooks = *hooks;
     node->memory = memory;
-    node->store = store;
-    node->epochs = epochs;
+    node->store = commons->store;
+    node->epochs = commons->epochs;
+    gossip_node_view_init(node, commons->rings);
     node->overlay = overlay;
     node->now_ns = now_ns;
     node->deadline_ns = TIME_NEVER;
@@ -185,7 +185,7 @@ struct gossip_node *gossip_node_create(const struct gossip_node_settings *settin
                                            .on_partitioned = on_partitioned};
     if (arrays_create(node)) {
         node->membership =
-            membership_create(&settings->membership, &observer, store, memory, now_ns);
+            membership_create(&settings->membership, &observer, node->store, memory, now_ns);
     }
     node->settings.ring_roles = NULL; /* lent for creation only, all of them */
     node->settings.membership.self = NULL;
@@ -195,8 +195,6 @@ struct gossip_node *gossip_node_create(const struct gossip_node_settings *settin
         gossip_node_destroy(node);
         return NULL;
     }
-    const struct member *self = membership_member(node->membership, 0);
-    overlay_set(overlay, 0, self->status, member_generation(self), self->version, true);
     if (!gossip_node_first_view(node, now_ns)) {
         gossip_node_destroy(node);
         return NULL;

@@ -52,6 +52,14 @@ struct ring_roles {
     size_t count;
 };
 
+/* What the nodes of one gossip thread share. */
+struct gossip_commons {
+    struct memory *memory;
+    struct record_store *store;
+    struct ring_house *rings;
+    struct epoch_domain *epochs;
+};
+
 /* Written by the gossip thread once per step that did something. */
 struct gossip_node_counters {
     counter view_number, ring_version, ring_fingerprint, view_fingerprint;
@@ -76,6 +84,8 @@ struct gossip_node {
     /* The view. */
     _Atomic(struct henge_view *) view;
     struct view_owner view_owner;
+    uint16_t *numbers; /* by slot: the one that views show + 1; 0: none yet */
+    uint32_t numbers_capacity;
     struct shared_ring *ring;      /* the present one */
     struct shared_ring *ring_next; /* the same object while nobody joins or drains */
     struct ring_roles *roles;      /* NULL: none */
@@ -91,7 +101,6 @@ struct gossip_node {
     bool has_forgotten;   /* with is_unread: forgotten slots wait for the end of the call only */
     struct henge_view **retired; /* not yet reclaimed, oldest first; live_views_max */
     uint32_t retired_count;
-    struct ring_member *ring_members; /* scratch, members_max */
 
     /* gossip_place.c: when to look again, and when it may be, and has to be, decided. */
     uint64_t place_due_ns;
@@ -130,9 +139,8 @@ struct gossip_node {
 /* The self-only view is there when this returns. NULL: no memory. */
 struct gossip_node *gossip_node_create(const struct gossip_node_settings *settings,
                                        const struct gossip_node_hooks *hooks,
-                                       struct overlay *overlay, struct record_store *store,
-                                       struct epoch_domain *epochs, struct memory *memory,
-                                       uint64_t now_ns);
+                                       struct overlay *overlay,
+                                       const struct gossip_commons *commons, uint64_t now_ns);
 /* From now on views are built; the present one is there when this returns. False: no memory, and
  * nothing has changed. */
 bool gossip_node_read(struct gossip_node *node, uint64_t now_ns);
@@ -161,11 +169,15 @@ void gossip_node_publish_members(struct gossip_node *node, uint64_t now_ns);
 /* gossip_view.c: publication if it is due. */
 void gossip_node_publish_due(struct gossip_node *node, uint64_t now_ns);
 uint64_t gossip_node_publish_deadline(const struct gossip_node *node);
+void gossip_node_view_init(struct gossip_node *node, struct ring_house *rings);
 bool gossip_node_first_view(struct gossip_node *node, uint64_t now_ns);
 void gossip_node_last_view(struct gossip_node *node);
 /* Does the present view hold this life of the member? */
 bool gossip_node_is_shown(const struct gossip_node *node, uint32_t slot);
 void gossip_node_slot_forgotten(struct gossip_node *node, uint32_t slot);
+/* The slot that views and events show for one of the node's own; HENGE_NO_SLOT while nobody reads,
+ * and before the first view that shows the member. */
+uint32_t gossip_node_shown_slot(const struct gossip_node *node, uint32_t slot);
 
 /* gossip_ring.c: the rings of the members that are in them now. False: no memory. */
 bool gossip_node_ring_renew(struct gossip_node *node, uint64_t now_ns);

@@ -1,5 +1,5 @@
-/* core/runtime/node/gossip_ring.c - which members make the rings of a node, and their renewal: by a
- * table that is free again, brought up to date, or else by a copy of the present ring.
+/* core/runtime/node/gossip_ring.c - which members make the rings of a node, and their renewal, by
+ * tables that all nodes of the thread share (ring_house.h).
  *
  * The present ring is made of the ACTIVE and DRAINING members, the next one of the JOINING and
  * ACTIVE ones, each as if it were ACTIVE: so its fingerprint is that of the ring that will be, when
@@ -91,153 +91,121 @@ struct ring_parameters gossip_node_ring_parameters(const struct gossip_node *nod
     return parameters;
 }
 
-/* The spare table, of the members in the scratch array now; NULL if it cannot be. */
-static struct henge_ring *spare_take(struct gossip_node *node, size_t count,
-                                     const struct ring_parameters *parameters) {
-    struct henge_ring *spare = node->view_owner.spare;
-    node->view_owner.spare = NULL;
-    if (spare &&
-        ring_apply(node->memory, spare, parameters, node->ring_members, count) != HENGE_OK) {
-        ring_destroy(node->memory, spare);
-        return NULL;
-    }
-    return spare;
-}
+/* Members in the scratch array of the thread, with the slots that are shown. */
+struct gathered {
+    const struct ring_member *members;
+    size_t count;
+    uint64_t fingerprint;
+    uint64_t slots_sum; /* who has which slot: the fingerprint does not tell */
+    bool is_too_large;  /* the ring that is there stays; if there is none, one of nobody is made */
+};
 
-/* Who has which slot: slots are this node's own, so the fingerprint does not tell. */
-static uint64_t slots_sum_of(const struct gossip_node *node, size_t count) {
-    uint64_t sum = 0;
+static struct gathered gathered_of(const struct gossip_node *node, struct ring_member *members,
+                                   size_t count) {
+    const struct ring_parameters parameters = gossip_node_ring_parameters(node, 0);
+    struct gathered gathered = {.members = members, .count = count};
     for (size_t i = 0; i < count; i++) {
-        const struct ring_member *member = &node->ring_members[i];
-        sum += hash64_pair(hash64_text(member->name), member->slot);
+        struct ring_member *member = &members[i];
+        member->slot = (uint16_t)gossip_node_shown_slot(node, member->slot);
+        gathered.slots_sum += hash64_pair(hash64_text(member->name), member->slot);
     }
-    return sum;
+    gathered.fingerprint = ring_fingerprint_of(&parameters, members, count);
+    return gathered;
 }
 
-/* Of the members in the scratch array, in place of *ring. */
-static bool ring_make(struct gossip_node *node, size_t count, uint64_t version,
+/* Those that the ring is made of; `role` NULL: of all roles. There is room in the scratch array. */
+static struct gathered gather(struct gossip_node *node, enum henge_ring_which which,
+                              const char *role, uint64_t now_ns) {
+    struct ring_member *members = node->view_owner.rings->scratch;
+    size_t count = 0;
+    for (int tries = 0; tries < 2 && count == 0; tries++) {
+        const size_t all = gossip_node_ring_gather(node, which, now_ns, members);
+        for (size_t i = 0; i < all; i++) {
+            if (!role || strcmp(members[i].role, role) == 0) {
+                members[count++] = members[i];
+            }
+        }
+        which = HENGE_RING_NEXT; /* somebody has to own the keys */
+    }
+    bool is_too_large = !ring_fits(members, count);
+    node->is_ring_refused |= is_too_large;
+    struct gathered gathered = gathered_of(node, members, is_too_large ? 0 : count);
+    gathered.is_too_large = is_too_large;
+    return gathered;
+}
+
+static bool has_to_stay(const struct shared_ring *ring, const struct gathered *gathered) {
+    return ring && gathered->is_too_large;
+}
+
+/* Of these members, in place of *ring. */
+static bool ring_make(struct gossip_node *node, const struct gathered *gathered, uint64_t version,
                       struct shared_ring **ring) {
     const struct ring_parameters parameters = gossip_node_ring_parameters(node, version);
-    struct henge_ring *made = spare_take(node, count, &parameters);
-    enum henge_status status = HENGE_OK;
+    const struct ring_wish wish = {.parameters = &parameters,
+                                   .members = gathered->members,
+                                   .count = gathered->count,
+                                   .fingerprint = gathered->fingerprint,
+                                   .slots_sum = gathered->slots_sum};
     const struct shared_ring *like = *ring ? *ring : node->ring;
-    if (!made && like) {
-        status = ring_copy_changed(node->memory, like->ring, &parameters, node->ring_members, count,
-                                   &made);
-    } else if (!made) {
-        status = ring_build(node->memory, &parameters, node->ring_members, count, &made);
-    }
-    if (status != HENGE_OK) {
-        return false;
-    }
-    struct shared_ring *shared = shared_ring_create(node->memory, made);
+    struct ring_table *table =
+        ring_house_take(node->view_owner.rings, &wish, like ? like->table : NULL);
+    struct shared_ring *shared =
+        table ? shared_ring_create(&node->view_owner, table, &parameters) : NULL;
     if (!shared) {
-        ring_destroy(node->memory, made);
         return false;
     }
-    shared->slots_sum = slots_sum_of(node, count);
     shared_ring_release(&node->view_owner, *ring);
     *ring = shared;
     return true;
 }
 
-static bool is_made_of(const struct gossip_node *node, const struct shared_ring *ring,
-                       uint64_t fingerprint, size_t count) {
-    return ring && henge_ring_fingerprint(ring->ring) == fingerprint &&
-           ring->slots_sum == slots_sum_of(node, count);
-}
-
-static uint64_t fingerprint_of(const struct gossip_node *node, size_t count) {
-    const struct ring_parameters parameters = gossip_node_ring_parameters(node, 0);
-    return ring_fingerprint_of(&parameters, node->ring_members, count);
-}
-
-/* Of members with too many points no ring is made: the one there is stays, or if there is none, one
- * of nobody is to be made. */
-static bool has_to_stay(struct gossip_node *node, const struct shared_ring *ring, size_t *count) {
-    if (ring_fits(node->ring_members, *count)) {
-        return false;
-    }
-    node->is_ring_refused = true;
-    *count = 0;
-    return ring != NULL;
+static bool is_made_of(const struct shared_ring *ring, const struct gathered *gathered) {
+    return ring && henge_ring_fingerprint(ring->ring) == gathered->fingerprint &&
+           ring->table->slots_sum == gathered->slots_sum;
 }
 
 static bool current_renew(struct gossip_node *node, uint64_t now_ns) {
-    size_t count = gossip_node_ring_gather(node, HENGE_RING_CURRENT, now_ns, node->ring_members);
-    if (count == 0) {
-        count = gossip_node_ring_gather(node, HENGE_RING_NEXT, now_ns, node->ring_members);
-    }
-    if (has_to_stay(node, node->ring, &count)) {
-        return true;
-    }
-    const uint64_t fingerprint = fingerprint_of(node, count);
-    if (is_made_of(node, node->ring, fingerprint, count) && node->ring_fingerprint == fingerprint) {
+    const struct gathered now = gather(node, HENGE_RING_CURRENT, NULL, now_ns);
+    if (has_to_stay(node->ring, &now) ||
+        (is_made_of(node->ring, &now) && node->ring_fingerprint == now.fingerprint)) {
         return true;
     }
     /* Whoever keeps slots beside a version must see that they mean others now. */
     const bool is_new =
-        node->ring || node->ring_version == 0 || node->ring_fingerprint != fingerprint;
-    if (!ring_make(node, count, node->ring_version + is_new, &node->ring)) {
+        node->ring || node->ring_version == 0 || node->ring_fingerprint != now.fingerprint;
+    if (!ring_make(node, &now, node->ring_version + is_new, &node->ring)) {
         return false;
     }
     if (is_new) {
-        ring_replaced(node, fingerprint);
+        ring_replaced(node, now.fingerprint);
     }
     return true;
 }
 
-static bool next_renew(struct gossip_node *node, uint64_t now_ns) {
-    size_t count = gossip_node_ring_gather(node, HENGE_RING_NEXT, now_ns, node->ring_members);
-    const bool is_unknown = has_to_stay(node, node->ring, &count);
-    const uint64_t fingerprint = fingerprint_of(node, count);
-    if (is_unknown || is_made_of(node, node->ring, fingerprint, count)) {
-        shared_ring_release(&node->view_owner, node->ring_next);
-        node->ring_next = node->ring;
-        node->ring_next->references++;
+/* The next ring of all, or of a role: the present one itself where it is the same. */
+static bool next_renew(struct gossip_node *node, const char *role, struct shared_ring *current,
+                       struct shared_ring **next, uint64_t version, uint64_t now_ns) {
+    const struct gathered then = gather(node, HENGE_RING_NEXT, role, now_ns);
+    if (has_to_stay(current, &then) || is_made_of(current, &then)) {
+        shared_ring_release(&node->view_owner, *next);
+        *next = current;
+        current->references++;
         return true;
     }
-    return is_made_of(node, node->ring_next, fingerprint, count) ||
-           ring_make(node, count, node->ring_version, &node->ring_next);
-}
-
-/* Those of the role, into the scratch array. */
-static size_t role_gather(struct gossip_node *node, enum henge_ring_which which, const char *role,
-                          uint64_t now_ns) {
-    const size_t count = gossip_node_ring_gather(node, which, now_ns, node->ring_members);
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(node->ring_members[i].role, role) == 0) {
-            node->ring_members[kept++] = node->ring_members[i];
-        }
-    }
-    return kept;
+    return is_made_of(*next, &then) || ring_make(node, &then, version, next);
 }
 
 /* As the rings of all members, but for the event and the counters of the node. */
 static bool role_renew(struct gossip_node *node, struct role_rings *rings, uint64_t now_ns) {
-    size_t count = role_gather(node, HENGE_RING_CURRENT, rings->role, now_ns);
-    if (count == 0) {
-        count = role_gather(node, HENGE_RING_NEXT, rings->role, now_ns);
-    }
-    if (!has_to_stay(node, rings->current, &count) &&
-        !is_made_of(node, rings->current, fingerprint_of(node, count), count)) {
-        if (!ring_make(node, count, rings->version + 1, &rings->current)) {
+    const struct gathered now = gather(node, HENGE_RING_CURRENT, rings->role, now_ns);
+    if (!has_to_stay(rings->current, &now) && !is_made_of(rings->current, &now)) {
+        if (!ring_make(node, &now, rings->version + 1, &rings->current)) {
             return false;
         }
         rings->version++;
     }
-    count = role_gather(node, HENGE_RING_NEXT, rings->role, now_ns);
-    const bool is_unknown = has_to_stay(node, rings->current, &count);
-    const uint64_t fingerprint = fingerprint_of(node, count);
-    if (is_unknown || is_made_of(node, rings->current, fingerprint, count)) {
-        shared_ring_release(&node->view_owner, rings->next);
-        rings->next = rings->current;
-        rings->next->references++;
-        return true;
-    }
-    return is_made_of(node, rings->next, fingerprint, count) ||
-           ring_make(node, count, rings->version, &rings->next);
+    return next_renew(node, rings->role, rings->current, &rings->next, rings->version, now_ns);
 }
 
 /* A value that henge_config_set has taken: neither too many nor too long. */
@@ -263,22 +231,29 @@ void gossip_node_roles_destroy(struct gossip_node *node) {
 }
 
 bool gossip_node_ring_renew(struct gossip_node *node, uint64_t now_ns) {
+    const uint32_t slots = membership_slots(node->membership);
     node->is_ring_refused = false;
-    bool is_done = current_renew(node, now_ns) && next_renew(node, now_ns);
+    bool is_done = ring_house_scratch(node->view_owner.rings, slots) &&
+                   current_renew(node, now_ns) &&
+                   next_renew(node, NULL, node->ring, &node->ring_next, node->ring_version, now_ns);
     for (size_t i = 0; is_done && node->roles && i < node->roles->count; i++) {
         is_done = role_renew(node, &node->roles->rings[i], now_ns);
     }
     return is_done;
 }
 
+static void let_go(struct gossip_node *node, struct shared_ring **ring) {
+    shared_ring_release(&node->view_owner, *ring);
+    *ring = NULL;
+}
+
 void gossip_node_rings_release(struct gossip_node *node) {
-    shared_ring_release(&node->view_owner, node->ring);
-    shared_ring_release(&node->view_owner, node->ring_next);
+    let_go(node, &node->ring);
+    let_go(node, &node->ring_next);
     for (size_t i = 0; node->roles && i < node->roles->count; i++) {
-        shared_ring_release(&node->view_owner, node->roles->rings[i].current);
-        shared_ring_release(&node->view_owner, node->roles->rings[i].next);
+        let_go(node, &node->roles->rings[i].current);
+        let_go(node, &node->roles->rings[i].next);
     }
-    ring_destroy(node->memory, node->view_owner.spare);
 }
 
 /* The sum of the present ring where nobody is ACTIVE or DRAINING. */

@@ -24,6 +24,67 @@ static void release_entry(struct epoch_entry *entry) {
     }
 }
 
+uint32_t gossip_node_shown_slot(const struct gossip_node *node, uint32_t slot) {
+    bool has_number = slot < node->numbers_capacity && node->numbers[slot] != 0;
+    return has_number ? node->numbers[slot] - 1U : HENGE_NO_SLOT;
+}
+
+static void number_release(struct gossip_node *node, uint32_t slot) {
+    if (slot < node->numbers_capacity && node->numbers[slot] != 0) {
+        slot_numbers_release(&node->view_owner.rings->numbers, node->numbers[slot] - 1U);
+        node->numbers[slot] = 0;
+    }
+}
+
+/* Before the member is in any view: not up before it is shown. */
+static bool number_take(struct gossip_node *node, uint32_t slot) {
+    const struct member *member = membership_member(node->membership, slot);
+    if (!overlay_hold(node->overlay, node->memory, slot)) {
+        return false;
+    }
+    uint32_t number =
+        slot_numbers_hold(&node->view_owner.rings->numbers, member->record->name_hash);
+    if (number == HENGE_NO_SLOT) {
+        return false;
+    }
+    node->numbers[slot] = (uint16_t)(number + 1);
+    overlay_up_set(node->overlay, number, false);
+    overlay_set(node->overlay, slot, member->status, member_generation(member), member->version);
+    node->has_unshown = true;
+    return true;
+}
+
+/* All members have one then. */
+static bool numbers_take(struct gossip_node *node) {
+    uint32_t slots = membership_slots(node->membership);
+    while (node->numbers_capacity < slots) {
+        uint16_t *numbers = memory_grow(node->memory, node->numbers, &node->numbers_capacity,
+                                        node->settings.membership.members_max, sizeof(*numbers),
+                                        HENGE_MEMORY_MEMBER);
+        if (!numbers) {
+            return false;
+        }
+        node->numbers = numbers;
+    }
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        if (node->numbers[slot] == 0 && membership_member(node->membership, slot)->record &&
+            !number_take(node, slot)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void numbers_release(struct gossip_node *node) {
+    for (uint32_t slot = 0; slot < node->numbers_capacity; slot++) {
+        number_release(node, slot);
+    }
+    memory_release(node->memory, node->numbers, node->numbers_capacity * sizeof(*node->numbers),
+                   HENGE_MEMORY_MEMBER);
+    node->numbers = NULL;
+    node->numbers_capacity = 0;
+}
+
 /* Slots whose last possible view is gone may be given to new members. */
 static void slots_free(struct gossip_node *node) {
     if (node->has_forgotten) {
@@ -37,6 +98,7 @@ static void slots_free(struct gossip_node *node) {
         struct slot_wait wait = node->slots_waiting[index];
         bool is_let_go = node->ring_publications >= wait.ring_publication;
         if (wait.view_number < oldest && is_let_go && !MUTANT(SLOTS_NEVER_FREED)) {
+            number_release(node, wait.slot);
             membership_slot_free(node->membership, wait.slot);
         } else {
             node->slots_waiting[kept++] = wait;
@@ -71,16 +133,19 @@ bool gossip_node_is_shown(const struct gossip_node *node, uint32_t slot) {
     if (node->settings.is_unread) {
         return true;
     }
-    if (!view || slot >= view->slots || view->index_by_slot[slot] == 0) {
+    const uint32_t shown = gossip_node_shown_slot(node, slot);
+    if (!view || shown >= view->slots || view->index_by_slot[shown] == 0) {
         return false;
     }
-    return view->members[view->index_by_slot[slot] - 1].generation ==
+    return view->members[view->index_by_slot[shown] - 1].generation ==
            member_generation(membership_member(node->membership, slot));
 }
 
 static void unshown_show(struct gossip_node *node, const struct henge_view *view) {
     for (uint32_t index = 0; node->has_unshown && index < view->count; index++) {
-        overlay_show(node->overlay, view->members[index].slot);
+        const struct member *member =
+            membership_member(node->membership, view->members[index].slot);
+        overlay_up_set(node->overlay, view->shown_slots[index], member->status == HENGE_ALIVE);
     }
     node->has_unshown = false;
 }
@@ -109,12 +174,17 @@ static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ri
         counter_add(&node->counters.views_delayed, 1);
         return false;
     }
-    if (with_ring && !gossip_node_ring_renew(node, now_ns)) {
+    if (!numbers_take(node) || (with_ring && !gossip_node_ring_renew(node, now_ns))) {
         return false;
     }
-    struct henge_view *view =
-        view_build(&node->view_owner, node->membership, node->overlay, node->ring, node->ring_next,
-                   node->roles ? node->roles->rings : NULL, node->view_number + 1);
+    const struct view_content content = {.membership = node->membership,
+                                         .numbers = node->numbers,
+                                         .overlay = node->overlay,
+                                         .ring = node->ring,
+                                         .ring_next = node->ring_next,
+                                         .role_rings = node->roles ? node->roles->rings : NULL,
+                                         .number = node->view_number + 1};
+    struct henge_view *view = view_build(&node->view_owner, &content);
     if (!view) {
         return false;
     }
@@ -134,10 +204,14 @@ static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ri
     return true;
 }
 
+void gossip_node_view_init(struct gossip_node *node, struct ring_house *rings) {
+    node->view_owner = (struct view_owner){.memory = node->memory,
+                                           .store = node->store,
+                                           .rings = rings,
+                                           .on_release = on_view_release};
+}
+
 bool gossip_node_first_view(struct gossip_node *node, uint64_t now_ns) {
-    node->view_owner.memory = node->memory; /* a spare of an attempt without memory stays */
-    node->view_owner.store = node->store;
-    node->view_owner.on_release = on_view_release;
     return view_publish(node, now_ns, true);
 }
 
@@ -148,6 +222,7 @@ void gossip_node_last_view(struct gossip_node *node) {
         view_release(view);
     }
     gossip_node_rings_release(node);
+    numbers_release(node);
 }
 
 /* A ring that was to be published, and could not be, may have it still. */

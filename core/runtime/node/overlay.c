@@ -1,72 +1,102 @@
 /* core/runtime/node/overlay.c - see overlay.h. */
 #include "core/runtime/node/overlay.h"
-#include "henge/members.h"
+#include "core/runtime/node/slot_numbers.h"
+
+static size_t parts_bytes(uint32_t slots) {
+    return (slots + OVERLAY_PART_SLOTS - 1) / OVERLAY_PART_SLOTS * sizeof(struct overlay_part *);
+}
 
 bool overlay_init(struct overlay *overlay, struct memory *memory, uint32_t slots) {
     *overlay = (struct overlay){.slots = slots};
-    if (slots == 0) {
-        return true;
-    }
-    overlay->up = memory_alloc_array(memory, slots, sizeof(*overlay->up), HENGE_MEMORY_MEMBER);
-    overlay->state =
-        memory_alloc_array(memory, slots, sizeof(*overlay->state), HENGE_MEMORY_MEMBER);
-    overlay->last_seen_ns =
-        memory_alloc_array(memory, slots, sizeof(*overlay->last_seen_ns), HENGE_MEMORY_MEMBER);
-    overlay->rtt_us =
-        memory_alloc_array(memory, slots, sizeof(*overlay->rtt_us), HENGE_MEMORY_MEMBER);
-    if (overlay->up && overlay->state && overlay->last_seen_ns && overlay->rtt_us) {
-        return true;
-    }
-    overlay_deinit(overlay, memory);
-    return false;
+    overlay->parts = memory_alloc_zeroed(memory, parts_bytes(slots), HENGE_MEMORY_MEMBER);
+    return overlay->parts != NULL;
 }
 
 void overlay_deinit(struct overlay *overlay, struct memory *memory) {
-    size_t slots = overlay->slots;
-    memory_release(memory, (void *)overlay->up, slots * sizeof(*overlay->up), HENGE_MEMORY_MEMBER);
-    memory_release(memory, (void *)overlay->state, slots * sizeof(*overlay->state),
+    for (uint32_t slot = 0; overlay->parts && slot < overlay->slots; slot += OVERLAY_PART_SLOTS) {
+        struct overlay_part *part =
+            atomic_load_explicit(&overlay->parts[slot / OVERLAY_PART_SLOTS], memory_order_relaxed);
+        memory_release(memory, part, sizeof(*part), HENGE_MEMORY_MEMBER);
+    }
+    memory_release(memory, (void *)overlay->parts, parts_bytes(overlay->slots),
                    HENGE_MEMORY_MEMBER);
-    memory_release(memory, (void *)overlay->last_seen_ns, slots * sizeof(*overlay->last_seen_ns),
-                   HENGE_MEMORY_MEMBER);
-    memory_release(memory, (void *)overlay->rtt_us, slots * sizeof(*overlay->rtt_us),
-                   HENGE_MEMORY_MEMBER);
+    memory_release(memory, (void *)overlay->up, SLOT_NUMBERS_MAX, HENGE_MEMORY_MEMBER);
     *overlay = (struct overlay){0};
 }
 
-void overlay_set(struct overlay *overlay, uint32_t slot, uint8_t status, uint64_t generation,
-                 uint32_t version, bool is_shown) {
-    if (slot >= overlay->slots) {
-        return;
+/* Not cleared: a number is set before any ring has it, and what is not touched costs no page. */
+bool overlay_open(struct overlay *overlay, struct memory *memory) {
+    if (!overlay->up) {
+        overlay->up = memory_alloc(memory, SLOT_NUMBERS_MAX, HENGE_MEMORY_MEMBER);
     }
-    uint64_t state = generation << 40 | (uint64_t)version << 8 | status;
-    atomic_store_explicit(&overlay->state[slot], state, memory_order_relaxed);
-    atomic_store_explicit(&overlay->up[slot], is_shown && status == HENGE_ALIVE,
-                          memory_order_relaxed);
+    return overlay->up != NULL;
 }
 
-void overlay_show(struct overlay *overlay, uint32_t slot) {
-    if (slot >= overlay->slots) {
+/* Acquire: pairs with the release in overlay_hold, behind which the part is zeros. */
+static struct overlay_part *part_of(const struct overlay *overlay, uint32_t slot) {
+    return slot < overlay->slots ? atomic_load_explicit(&overlay->parts[slot / OVERLAY_PART_SLOTS],
+                                                        memory_order_acquire)
+                                 : NULL;
+}
+
+bool overlay_hold(struct overlay *overlay, struct memory *memory, uint32_t slot) {
+    if (part_of(overlay, slot)) {
+        return true;
+    }
+    struct overlay_part *part = memory_alloc_zeroed(memory, sizeof(*part), HENGE_MEMORY_MEMBER);
+    if (part) {
+        atomic_store_explicit(&overlay->parts[slot / OVERLAY_PART_SLOTS], part,
+                              memory_order_release);
+    }
+    return part != NULL;
+}
+
+void overlay_set(struct overlay *overlay, uint32_t slot, uint8_t status, uint64_t generation,
+                 uint32_t version) {
+    struct overlay_part *part = part_of(overlay, slot);
+    if (part) {
+        uint64_t state = generation << 40 | (uint64_t)version << 8 | status;
+        atomic_store_explicit(&part->state[slot % OVERLAY_PART_SLOTS], state, memory_order_relaxed);
+    }
+}
+
+void overlay_up_set(struct overlay *overlay, uint32_t number, bool is_up) {
+    if (overlay->up && number < SLOT_NUMBERS_MAX) {
+        atomic_store_explicit(&overlay->up[number], is_up, memory_order_relaxed);
+    }
+}
+
+static void contact_set(struct overlay *overlay, uint32_t slot, uint64_t seen_ns, bool has_rtt,
+                        uint32_t rtt_us) {
+    struct overlay_part *part = part_of(overlay, slot);
+    if (!part) {
         return;
     }
-    uint64_t state = atomic_load_explicit(&overlay->state[slot], memory_order_relaxed);
-    atomic_store_explicit(&overlay->up[slot], overlay_status(state) == HENGE_ALIVE,
+    atomic_store_explicit(&part->last_seen_ns[slot % OVERLAY_PART_SLOTS], seen_ns,
                           memory_order_relaxed);
+    if (has_rtt) {
+        atomic_store_explicit(&part->rtt_us[slot % OVERLAY_PART_SLOTS], rtt_us,
+                              memory_order_relaxed);
+    }
 }
 
 void overlay_contact(struct overlay *overlay, uint32_t slot, uint64_t now_ns, uint32_t rtt_us) {
-    if (slot >= overlay->slots) {
-        return;
-    }
-    atomic_store_explicit(&overlay->last_seen_ns[slot], now_ns, memory_order_relaxed);
-    if (rtt_us != 0) {
-        atomic_store_explicit(&overlay->rtt_us[slot], rtt_us, memory_order_relaxed);
-    }
+    contact_set(overlay, slot, now_ns, rtt_us != 0, rtt_us);
 }
 
 void overlay_contact_reset(struct overlay *overlay, uint32_t slot) {
-    if (slot >= overlay->slots) {
-        return;
+    contact_set(overlay, slot, 0, true, 0);
+}
+
+struct overlay_entry overlay_read(const struct overlay *overlay, uint32_t slot) {
+    const struct overlay_part *part = part_of(overlay, slot);
+    if (!part) {
+        return (struct overlay_entry){0};
     }
-    atomic_store_explicit(&overlay->last_seen_ns[slot], 0, memory_order_relaxed);
-    atomic_store_explicit(&overlay->rtt_us[slot], 0, memory_order_relaxed);
+    const uint32_t at = slot % OVERLAY_PART_SLOTS;
+    return (struct overlay_entry){
+        .state = atomic_load_explicit(&part->state[at], memory_order_relaxed),
+        .last_seen_ns = atomic_load_explicit(&part->last_seen_ns[at], memory_order_relaxed),
+        .rtt_us = atomic_load_explicit(&part->rtt_us[at], memory_order_relaxed),
+    };
 }

@@ -4,12 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct shared_ring *shared_ring_create(struct memory *memory, struct henge_ring *ring) {
-    struct shared_ring *shared = memory_alloc(memory, sizeof(*shared), HENGE_MEMORY_RING);
-    if (shared) {
-        *shared = (struct shared_ring){.ring = ring, .references = 1};
+struct shared_ring *shared_ring_create(struct view_owner *owner, struct ring_table *table,
+                                       const struct ring_parameters *parameters) {
+    struct shared_ring *shared = memory_alloc(owner->memory, sizeof(*shared), HENGE_MEMORY_RING);
+    struct henge_ring *head = ring_head_of(owner->memory, table->ring, parameters);
+    if (shared && head) {
+        *shared = (struct shared_ring){.ring = head, .table = table, .references = 1};
+        return shared;
     }
-    return shared;
+    ring_destroy(owner->memory, head);
+    memory_release(owner->memory, shared, sizeof(*shared), HENGE_MEMORY_RING);
+    ring_house_let_go(owner->rings, table);
+    return NULL;
 }
 
 void shared_ring_release(struct view_owner *owner, struct shared_ring *ring) {
@@ -18,8 +24,8 @@ void shared_ring_release(struct view_owner *owner, struct shared_ring *ring) {
     }
     ASSERT(ring->references > 0);
     if (--ring->references == 0) {
-        ring_destroy(owner->memory, owner->spare);
-        owner->spare = ring->ring;
+        ring_destroy(owner->memory, ring->ring);
+        ring_house_let_go(owner->rings, ring->table);
         memory_release(owner->memory, ring, sizeof(*ring), HENGE_MEMORY_RING);
     }
 }
@@ -30,34 +36,63 @@ static int compare_names(const void *left, const void *right) {
     return strcmp(first->record->name, second->record->name);
 }
 
-struct henge_view *view_build(struct view_owner *owner, const struct membership *membership,
-                              const struct overlay *overlay, struct shared_ring *ring,
-                              struct shared_ring *ring_next, const struct role_rings *role_rings,
-                              uint64_t number) {
-    uint32_t slots = membership_slots(membership);
-    size_t members_bytes = (size_t)slots * sizeof(struct view_member);
-    size_t bytes = sizeof(struct henge_view) + members_bytes + (size_t)slots * sizeof(uint16_t);
+/* How many members there are, and one more than the highest slot that is shown. */
+static void measure(const struct view_content *content, uint32_t *count_out, uint32_t *slots_out) {
+    uint32_t slots = membership_slots(content->membership);
+    *count_out = 0;
+    *slots_out = 0;
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        if (membership_member(content->membership, slot)->record) {
+            uint32_t end = content->numbers[slot];
+            *slots_out = end > *slots_out ? end : *slots_out;
+            (*count_out)++;
+        }
+    }
+}
+
+static struct henge_view *view_allocate(struct view_owner *owner,
+                                        const struct view_content *content) {
+    uint32_t count, slots;
+    measure(content, &count, &slots);
+    size_t members_bytes = (size_t)count * sizeof(struct view_member);
+    size_t bytes =
+        sizeof(struct henge_view) + members_bytes + ((size_t)slots + count) * sizeof(uint16_t);
     struct henge_view *view = memory_alloc_zeroed(owner->memory, bytes, HENGE_MEMORY_MEMBER);
+    if (view) {
+        view->allocated_bytes = bytes;
+        view->slots = slots;
+        view->index_by_slot = (uint16_t *)(void *)((uint8_t *)view->members + members_bytes);
+        view->shown_slots = view->index_by_slot + slots;
+    }
+    return view;
+}
+
+static void rings_take(struct henge_view *view, const struct view_content *content) {
+    view->ring = content->ring;
+    view->ring_next = content->ring_next;
+    view->ring->references++;
+    view->ring_next->references++;
+    const struct role_rings *roles = content->role_rings;
+    for (size_t i = 0; roles && i < HENGE_RING_ROLES_MAX && roles[i].current; i++) {
+        view->role_rings[i] = roles[i];
+        roles[i].current->references++;
+        roles[i].next->references++;
+    }
+}
+
+struct henge_view *view_build(struct view_owner *owner, const struct view_content *content) {
+    const struct membership *membership = content->membership;
+    struct henge_view *view = view_allocate(owner, content);
     if (!view) {
         return NULL;
     }
-    view->allocated_bytes = bytes;
-    view->number = number;
+    view->number = content->number;
     view->fingerprint = membership_fingerprint(membership);
-    view->overlay = overlay;
-    view->ring = ring;
-    view->ring_next = ring_next;
+    view->overlay = content->overlay;
     view->owner = owner;
-    view->slots = slots;
-    view->index_by_slot = (uint16_t *)(void *)((uint8_t *)view->members + members_bytes);
-    ring->references++;
-    ring_next->references++;
-    for (size_t i = 0; role_rings && i < HENGE_RING_ROLES_MAX && role_rings[i].current; i++) {
-        view->role_rings[i] = role_rings[i];
-        role_rings[i].current->references++;
-        role_rings[i].next->references++;
-    }
-    for (uint32_t slot = 0; slot < slots; slot++) {
+    view->self_slot = content->numbers[0] - 1U;
+    rings_take(view, content);
+    for (uint32_t slot = 0; slot < membership_slots(membership); slot++) {
         const struct member *member = membership_member(membership, slot);
         if (member->record) {
             record_retain(member->record);
@@ -71,7 +106,9 @@ struct henge_view *view_build(struct view_owner *owner, const struct membership 
     }
     qsort(view->members, view->count, sizeof(view->members[0]), compare_names);
     for (uint32_t index = 0; index < view->count; index++) {
-        view->index_by_slot[view->members[index].slot] = (uint16_t)(index + 1);
+        uint16_t shown = (uint16_t)(content->numbers[view->members[index].slot] - 1U);
+        view->shown_slots[index] = shown;
+        view->index_by_slot[shown] = (uint16_t)(index + 1);
     }
     return view;
 }

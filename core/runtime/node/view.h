@@ -7,14 +7,14 @@
 
 #include "core/base/epoch.h"
 #include "core/runtime/node/overlay.h"
+#include "core/runtime/node/ring_house.h"
 #include "henge/reader.h"
 #include "membership/membership.h"
-#include "ring/ring.h"
 
-/* A ring and the views that hold it. Gossip thread only. */
+/* A ring of a node and the views that hold it. Gossip thread only. */
 struct shared_ring {
-    struct henge_ring *ring;
-    uint64_t slots_sum; /* of who has which slot: the fingerprint does not tell */
+    struct henge_ring *ring; /* the head: version and overlay are the node's */
+    struct ring_table *table;
     uint32_t references;
 };
 
@@ -31,7 +31,7 @@ struct view_member {
     struct record *record; /* one reference */
     uint64_t generation;   /* above the record's, if that life was heard of but never seen */
     uint32_t version;
-    uint16_t slot;
+    uint16_t slot; /* the node's own */
     uint8_t status;
 };
 
@@ -47,10 +47,11 @@ struct henge_view {
     struct role_rings role_rings[HENGE_RING_ROLES_MAX];
     struct view_owner *owner;
     size_t allocated_bytes;
-    uint32_t self_slot;
     uint32_t count;
+    uint32_t self_slot;
     uint32_t slots;               /* length of index_by_slot */
-    uint16_t *index_by_slot;      /* index into members + 1; 0 = not in this view */
+    uint16_t *index_by_slot;      /* slots as shown -> index into members + 1; 0 = not there */
+    uint16_t *shown_slots;        /* by index */
     struct view_member members[]; /* ordered by name */
 };
 
@@ -58,23 +59,31 @@ struct henge_view {
 struct view_owner {
     struct memory *memory;
     struct record_store *store;
-    struct henge_ring *spare; /* the ring that was let go last, for the next one; or NULL */
+    struct ring_house *rings;
     /* Told on the gossip thread when a view's memory is about to go. */
     void (*on_release)(struct view_owner *owner, struct henge_view *view);
 };
 
-/* All members of the membership with these rings (one reference more). NULL: no memory. */
-struct henge_view *view_build(struct view_owner *owner, const struct membership *membership,
-                              const struct overlay *overlay, struct shared_ring *ring,
-                              struct shared_ring *ring_next, const struct role_rings *role_rings,
-                              uint64_t number);
+/* What a view is to show: each ring has one reference more then. */
+struct view_content {
+    const struct membership *membership;
+    const uint16_t *numbers; /* by own slot: the slot to be shown + 1 */
+    const struct overlay *overlay;
+    struct shared_ring *ring;
+    struct shared_ring *ring_next;
+    const struct role_rings *role_rings; /* or NULL */
+    uint64_t number;
+};
+
+/* NULL: no memory. */
+struct henge_view *view_build(struct view_owner *owner, const struct view_content *content);
 /* Gives back records, ring and memory. */
 void view_release(struct henge_view *view);
 
-/* Builds the ring of what is in it now. */
-struct shared_ring *shared_ring_create(struct memory *memory, struct henge_ring *ring);
-/* The last one to let go of a ring makes it the owner's spare: no view names it any more, so nobody
- * reads it. NULL is ignored. */
+/* Takes the reference of the table over, also if it fails: NULL, no memory. */
+struct shared_ring *shared_ring_create(struct view_owner *owner, struct ring_table *table,
+                                       const struct ring_parameters *parameters);
+/* NULL is ignored. */
 void shared_ring_release(struct view_owner *owner, struct shared_ring *ring);
 
 #endif

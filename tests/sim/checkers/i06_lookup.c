@@ -53,9 +53,8 @@ static void check_key(struct watch *watch, uint32_t host, const struct gossip_no
     for (uint32_t i = 0; i < route.owners_count; i++) {
         uint32_t slot = route.owners[i].slot;
         const struct view_member *member = member_in(view, slot);
-        const struct member *held = slot < membership_slots(node->membership)
-                                        ? membership_member(node->membership, slot)
-                                        : NULL;
+        const struct member *held =
+            member != NULL ? membership_member(node->membership, member->slot) : NULL;
         if (member == NULL || !(henge_ring_ownership(ring, slot) > 0))
             watch_report(watch, 6, host, SIM_NOBODY,
                          "slot %u owns a key, and is no member of ring %llu", slot,

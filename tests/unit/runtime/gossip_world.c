@@ -61,9 +61,13 @@ void world_begin_as(const struct gossip_node_settings *settings) {
     world.epochs = epoch_domain_create(&world.memory, 4);
     world.reader = epoch_reader_create(world.epochs);
     world.store = record_store_create(&world.memory);
+    world.rings = ring_house_create(&world.memory, 1);
     cr_assert(overlay_init(&world.overlay, &world.memory, WORLD_MEMBERS_MAX));
-    world.node = gossip_node_create(settings, &hooks, &world.overlay, world.store, world.epochs,
-                                    &world.memory, world.now_ns);
+    const struct gossip_commons commons = {.memory = &world.memory,
+                                           .store = world.store,
+                                           .rings = world.rings,
+                                           .epochs = world.epochs};
+    world.node = gossip_node_create(settings, &hooks, &world.overlay, &commons, world.now_ns);
     cr_assert_not_null(world.node);
 }
 
@@ -78,6 +82,7 @@ void world_end(void) {
     epoch_domain_destroy(world.epochs);
     gossip_node_destroy(world.node);
     record_store_destroy(world.store);
+    ring_house_destroy(world.rings);
     overlay_deinit(&world.overlay, &world.memory);
 }
 

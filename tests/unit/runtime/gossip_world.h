@@ -15,6 +15,7 @@ struct world {
     struct epoch_domain *epochs;
     struct epoch_reader *reader;
     struct record_store *store;
+    struct ring_house *rings;
     struct overlay overlay;
     struct gossip_node *node;
     struct outbox outbox;

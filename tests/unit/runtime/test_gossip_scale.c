@@ -21,6 +21,7 @@ static struct scale {
     struct memory memory, shared; /* the node's, and the records' */
     struct epoch_domain *epochs;
     struct record_store *store;
+    struct ring_house *rings;
     struct overlay overlay;
     struct gossip_node *node;
     struct outbox outbox;
@@ -83,9 +84,13 @@ static void begin(void) {
     scale.outbox.begin = no_room;
     scale.epochs = epoch_domain_create(&scale.shared, 4);
     scale.store = record_store_create(&scale.shared);
+    scale.rings = ring_house_create(&scale.shared, 1);
+    const struct gossip_commons commons = {.memory = &scale.memory,
+                                           .store = scale.store,
+                                           .rings = scale.rings,
+                                           .epochs = scale.epochs};
     cr_assert(overlay_init(&scale.overlay, &scale.shared, 0));
-    scale.node = gossip_node_create(&settings, &hooks, &scale.overlay, scale.store, scale.epochs,
-                                    &scale.memory, scale.now_ns);
+    scale.node = gossip_node_create(&settings, &hooks, &scale.overlay, &commons, scale.now_ns);
     cr_assert_not_null(scale.node);
 }
 
@@ -93,6 +98,7 @@ static void end(void) {
     gossip_node_destroy(scale.node);
     epoch_domain_destroy(scale.epochs);
     record_store_destroy(scale.store);
+    ring_house_destroy(scale.rings);
     overlay_deinit(&scale.overlay, &scale.shared);
 }
 

@@ -98,12 +98,12 @@ Test(sim_network, a_split_heals) {
 Test(sim_network, a_delay_is_seen_in_round_trips) {
     world_form(6, 1);
     const struct overlay *overlay = sim_gossip(world.sim, 1)->overlay;
-    cr_assert_lt(overlay->rtt_us[1], 2000);
-    cr_assert_gt(overlay->rtt_us[1], 400);
+    cr_assert_lt(overlay_read(overlay, 1).rtt_us, 2000);
+    cr_assert_gt(overlay_read(overlay, 1).rtt_us, 400);
     world_act_all(SIM_DELAY, (int64_t)MILLISECONDS(10), 0);
     world_run(SECONDS(60));
-    cr_assert_gt(overlay->rtt_us[1], 12000); /* smoothed, a dozen samples */
-    cr_assert_lt(overlay->rtt_us[1], 23000);
+    cr_assert_gt(overlay_read(overlay, 1).rtt_us, 12000); /* smoothed, a dozen samples */
+    cr_assert_lt(overlay_read(overlay, 1).rtt_us, 23000);
 }
 
 Test(sim_network, a_narrow_link_lets_so_much_through) {

@@ -172,3 +172,15 @@ Test(sim_run, settings_that_break_a_limit_make_none) {
     cr_assert_null(sim_create(&settings));
     sim_destroy(NULL);
 }
+
+/* However many nodes there are in one process, and in whatever order each learnt of the others. */
+Test(sim_run, nodes_that_agree_hold_one_table_of_the_ring) {
+    world_form(20, 1);
+    const struct shared_ring *first = sim_gossip(world.sim, 0)->ring;
+    for (uint32_t host = 1; host < 20; host++) {
+        const struct shared_ring *ring = sim_gossip(world.sim, host)->ring;
+        cr_assert_eq(ring->table, first->table, "host %u", host);
+        cr_assert_neq(ring->ring, first->ring, "its head is its own");
+    }
+    cr_assert_geq(first->table->references, 20);
+}
