@@ -14,7 +14,9 @@
  *     members                               everything `henge members --json` prints
  *     info
  *     lookup    key, [count 1..8]
- *     ring      [ranges true]
+ *     ring      [ranges true], [saved true] saved: what henge_ring_save writes, as hexadecimal
+ *                                           digits; missing if that is too much for a reply
+ *     plan      [count], [add], [remove], [weights]: ring_plan.h
  *     events    [follow true]               follow: {"ok":true,"following":true}\n, then one event
  *                                           per line until the client closes
  *     join      addresses ["host:port"..], [timeout_ms]

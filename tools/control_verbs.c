@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Half of a reply, in twice as many digits: a ring of some three million points. */
+enum { SAVED_BYTES_MAX = 24 * 1024 * 1024 };
+
 struct verb {
     const char *name;
     enum control_next (*run)(struct daemon *daemon, const json_t *request, json_t **reply_out);
@@ -85,12 +88,34 @@ static enum control_next verb_lookup(struct daemon *daemon, const json_t *reques
     return answer(document, reply_out);
 }
 
+/* As hexadecimal digits; NULL for want of memory, or of room in a reply. */
+static json_t *saved_json(const struct henge_ring *ring) {
+    static const char digits[] = "0123456789abcdef";
+    const size_t bytes = henge_ring_saved_bytes(ring);
+    unsigned char *saved = bytes <= SAVED_BYTES_MAX ? malloc(bytes) : NULL;
+    char *text = malloc(saved == NULL ? 1 : 2 * bytes);
+    json_t *string = NULL;
+    if (saved != NULL && text != NULL && henge_ring_save(ring, NULL, saved, bytes) == HENGE_OK) {
+        for (size_t i = 0; i < bytes; i++) {
+            text[2 * i] = digits[saved[i] >> 4];
+            text[2 * i + 1] = digits[saved[i] & 15];
+        }
+        string = json_stringn(text, 2 * bytes);
+    }
+    free(saved);
+    free(text);
+    return string;
+}
+
 static enum control_next verb_ring(struct daemon *daemon, const json_t *request,
                                    json_t **reply_out) {
     enum henge_status status = HENGE_OK;
     const struct henge_view *view;
     henge_reader_begin(daemon->reader, &view);
     json_t *document = json_ring(view, json_flag(request, "ranges"), &status);
+    if (status == HENGE_OK && json_flag(request, "saved")) {
+        json_put(document, "saved", saved_json(henge_view_ring(view, HENGE_RING_CURRENT)));
+    }
     henge_reader_end(daemon->reader);
     if (status != HENGE_OK) {
         return refuse(control_error(henge_status_text(status), "ring: %s (at most %d ranges)",

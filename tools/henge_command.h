@@ -50,7 +50,11 @@ int henge_print_json(const json_t *document);
 /* `henge ring plan`: argv[0] is "plan". */
 int henge_verb_ring_plan(struct henge_common *common, int argc, char **argv);
 
-/* henge_read.c and henge_act.c: the verbs. */
+/* henge_diff.c: `henge ring --diff`. Returns an exit code. */
+int henge_ring_diff_show(const struct henge_common *common, const char *from, const char *to,
+                         size_t count);
+
+/* henge_read.c, henge_ring.c and henge_act.c: the verbs. */
 int henge_verb_members(struct henge_common *common, int argc, char **argv);
 int henge_verb_info(struct henge_common *common, int argc, char **argv);
 int henge_verb_lookup(struct henge_common *common, int argc, char **argv);

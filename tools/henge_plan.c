@@ -105,6 +105,14 @@ static void side_print(const char *when, const json_t *side, FILE *out) {
             zones, zones < owners ? ": TOO FEW ZONES" : "");
 }
 
+void show_moved(const json_t *document, FILE *out) {
+    fprintf(out,
+            "%.2f %% of the keys move to another first owner; %.2f %% of one copy of all data is "
+            "to be copied, in %" PRId64 " moves\n",
+            json_fraction(document, "moved", 0) * 100, json_fraction(document, "copies", 0) * 100,
+            json_number(document, "moves", 0));
+}
+
 void show_plan(const json_t *document, FILE *out) {
     static const char *const headings[] = {"NAME",   "ZONE",      ">WEIGHT", ">AFTER", ">SHARE %",
                                            ">AFTER", ">COPIES %", ">AFTER",  NULL};
@@ -126,11 +134,7 @@ void show_plan(const json_t *document, FILE *out) {
     table_destroy(table);
     side_print("before", json_object_get(document, "before"), out);
     side_print("after", json_object_get(document, "after"), out);
-    fprintf(out,
-            "%.2f %% of the keys move to another first owner; %.2f %% of one copy of all data is "
-            "to be copied, in %" PRId64 " moves\n",
-            json_fraction(document, "moved", 0) * 100, json_fraction(document, "copies", 0) * 100,
-            json_number(document, "moves", 0));
+    show_moved(document, out);
 }
 
 int henge_verb_ring_plan(struct henge_common *common, int argc, char **argv) {

@@ -1,4 +1,4 @@
-/* henge_read.c - the verbs that look: members, info, lookup, ring, events. */
+/* henge_read.c - the verbs that look: members, info, lookup, events. */
 #include "tools/control_client.h"
 #include "tools/henge_command.h"
 #include "tools/henge_show.h"
@@ -17,7 +17,7 @@ struct read_options {
     struct henge_common *common;
     const char *key;
     long count;
-    bool with_ranges, is_following, is_explained;
+    bool is_following, is_explained;
 };
 
 static error_t plain_parse(int key, char *argument, struct argp_state *state) {
@@ -29,9 +29,6 @@ static error_t plain_parse(int key, char *argument, struct argp_state *state) {
     case ARGP_KEY_ARG:
         argp_error(state, "unexpected argument: %s", argument);
         return EINVAL;
-    case 'r':
-        options->with_ranges = true;
-        return 0;
     case 'f':
         options->is_following = true;
         return 0;
@@ -135,26 +132,6 @@ int henge_verb_lookup(struct henge_common *common, int argc, char **argv) {
     json_put_u64(request, "count", (uint64_t)options.count);
     json_put_bool(request, "explain", options.is_explained);
     return ask_and_show(common, request, show_lookup);
-}
-
-int henge_verb_ring(struct henge_common *common, int argc, char **argv) {
-    static const struct argp_option list[] = {
-        {"ranges", 'r', NULL, 0, "List every range of the hash space and its owner", 0}, {0}};
-    static const struct argp argp = {
-        .options = list,
-        .parser = plain_parse,
-        .doc = "Shows the share of the ring per member, the balance (largest share by the mean) "
-               "and the ring's version and fingerprint. `henge ring plan --help`: what would move "
-               "if members came or went.",
-        .children = henge_common_child};
-    if (argc > 1 && strcmp(argv[1], "plan") == 0) {
-        return henge_verb_ring_plan(common, argc - 1, argv + 1);
-    }
-    struct read_options options = {.common = common};
-    henge_verb_parse(&argp, argc, argv, &options);
-    json_t *request = request_for("ring");
-    json_put_bool(request, "ranges", options.with_ranges);
-    return ask_and_show(common, request, show_ring);
 }
 
 static int event_print(const struct henge_common *common, const json_t *event) {

@@ -61,6 +61,10 @@ void json_put_hex(json_t *object, const char *key, uint64_t value) {
     json_put(object, key, json_string(text));
 }
 
+void json_append_text(json_t *list, const char *text) {
+    (void)json_array_append_new(list, string_of(text != NULL ? text : ""));
+}
+
 const char *json_text(const json_t *object, const char *key, const char *otherwise) {
     const char *text = json_string_value(json_object_get(object, key));
     return text != NULL ? text : otherwise;

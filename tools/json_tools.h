@@ -22,6 +22,9 @@ void json_put_hex(json_t *object, const char *key, uint64_t value);
 /* Takes over `value`, which may be NULL (then nothing is set). */
 void json_put(json_t *object, const char *key, json_t *value);
 
+/* One more text in a list. */
+void json_append_text(json_t *list, const char *text);
+
 /* Readers with a default for a missing or differently typed key. */
 const char *json_text(const json_t *object, const char *key, const char *otherwise);
 int64_t json_number(const json_t *object, const char *key, int64_t otherwise);

@@ -170,6 +170,45 @@ Test(verbs, a_plan_is_the_ring_that_will_be) {
     end();
 }
 
+/* The moves of a change that has happened, from the rings that were kept before and after. */
+Test(verbs, rings_that_were_kept_are_compared) {
+    char words[512];
+    char path[256];
+    char before[32];
+    cr_assert(daemons_cluster(daemons, TWO, directory, NULL));
+    plan_ask("--weight n2=3", "after", before);
+    snprintf(words, sizeof(words), "ring --save %s/before.ring", directory);
+    cr_assert_eq(act(&daemons[0], words), 0, "%s", output);
+    cr_assert(strstr(output, "balance"), "the ring is shown, too: %s", output);
+    cr_assert_eq(act(&daemons[1], "set-weight 3"), 0, "%s", output);
+    cr_assert(wait_fingerprint(before));
+    snprintf(words, sizeof(words), "ring --save %s/after.ring", directory);
+    cr_assert_eq(act(&daemons[0], words), 0, "%s", output);
+
+    snprintf(words, sizeof(words), "ring --diff %s/before.ring %s/after.ring -n 1", directory,
+             directory);
+    json_t *diff = daemon_ask(&daemons[0], words);
+    const json_t *to = json_object_get(diff, "to");
+    cr_assert_str_eq(json_string_value(json_object_get(to, "ring_fingerprint")), before);
+    size_t index;
+    json_t *range;
+    cr_assert_gt(json_array_size(json_object_get(diff, "ranges")), 20);
+    json_array_foreach(json_object_get(diff, "ranges"), index, range) {
+        const json_t *gained = json_object_get(range, "gained");
+        cr_assert_str_eq(json_string_value(json_array_get(gained, 0)), "n2");
+    }
+    json_decref(diff);
+    cr_assert_eq(act(&daemons[0], words), 0, "%s", output);
+    cr_assert(strstr(output, "+n2") && strstr(output, "-n1"), "%s", output);
+    snprintf(path, sizeof(path), "%s/nowhere", directory);
+    snprintf(words, sizeof(words), "ring --save %s/after.ring", path);
+    cr_assert_eq(act(&daemons[0], words), 1, "%s", output);
+    cr_assert(strstr(output, path), "%s", output);
+    snprintf(words, sizeof(words), "ring --diff %s/before.ring %s/info", directory, directory);
+    cr_assert_eq(act(&daemons[0], words), 1, "%s", output);
+    end();
+}
+
 Test(verbs, draining_is_told_and_taken_back) {
     cr_assert(daemons_cluster(daemons, TWO, directory, NULL));
     cr_assert_eq(act(&daemons[0], "drain"), 0, "%s", output);

@@ -1,5 +1,6 @@
 /* fake_library.c - see fake_library.h. */
 #include "tests/unit/tools/fake_library.h"
+#include "tools/ring_diff.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -215,4 +216,14 @@ enum henge_status henge_node_set_weight(struct henge_node *node, unsigned weight
     (void)node;
     atomic_store(&fake.weight, weight);
     return (enum henge_status)atomic_load(&fake.set_status);
+}
+
+/* Rings in files have a test of their own. */
+json_t *ring_diff_json(const char *from, const char *to, size_t count,
+                       struct ring_diff_reason *reason_out) {
+    (void)from;
+    (void)to;
+    (void)count;
+    (void)reason_out;
+    return NULL;
 }

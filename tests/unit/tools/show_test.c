@@ -132,3 +132,24 @@ Test(show, a_plan) {
         "copied, in 7 moves\n");
     free(text);
 }
+
+Test(show, a_diff_of_rings) {
+    char *text = shown(
+        show_ring_diff,
+        "{\"count\":2,\"moved\":0.25,\"copies\":0.5,\"moves\":2,\"from\":{\"file\":\"a.ring\","
+        "\"ring_fingerprint\":\"0a\",\"members_count\":2,\"points\":8},\"to\":{\"file\":\"b.ring\","
+        "\"ring_fingerprint\":\"0b\",\"members_count\":3,\"points\":12},\"ranges\":["
+        "{\"after\":\"01\",\"until\":\"02\",\"old\":[\"n1\",\"n2\"],\"new\":[\"n3\",\"n1\"],"
+        "\"lost\":[\"n2\"],\"gained\":[\"n3\"]},"
+        "{\"after\":\"02\",\"until\":\"03\",\"old\":[],\"new\":[\"n3\"],\"lost\":[],"
+        "\"gained\":[\"n3\"]}]}");
+    cr_expect_str_eq(text,
+                     "AFTER  UNTIL  OLD     NEW\n"
+                     "01     02     n1 -n2  +n3 n1\n"
+                     "02     03     -       +n3\n"
+                     "from a.ring: fingerprint 0a  2 members  8 points\n"
+                     "to b.ring: fingerprint 0b  3 members  12 points\n"
+                     "25.00 % of the keys move to another first owner; 50.00 % of one copy of all "
+                     "data is to be copied, in 2 moves\n");
+    free(text);
+}
