@@ -6,7 +6,11 @@
  * Within a step both rings have one list of owners; steps with equal lists are one group, and a
  * group whose two lists differ is a move. The walk begins where a group begins, so that none is cut
  * in two, and makes one turn. Slots mean the same in one ring only, so lists are compared by name;
- * nothing is allocated for that, and a list is looked at once per point. */
+ * nothing is allocated for that, and a list is looked at once per point.
+ *
+ * A list is not found anew at each point: owners in zones of their own stay until the walk passes
+ * the first of them. So a rare zone is looked for once per point of it, not once per point of the
+ * ring, and what is looked at is a few points of each side per point. */
 #include "ring/ring_internal.h"
 #include <string.h>
 
@@ -18,24 +22,79 @@ static uint64_t token_at(const struct henge_ring *ring, uint32_t index) {
     return point_token(ring->points[index]);
 }
 
-static void list_fill(struct henge_ring_diff_cursor *cursor, int side) {
-    const struct henge_ring *ring = cursor->sides[side].ring;
-    if (cursor->count <= LIST_OWNERS &&
-        ring->points_count > 0) { /* the cells know, without a walk */
-        const uint32_t index = cursor->sides[side].index;
-        const uint64_t last = token_at(ring, index == 0 ? ring->points_count - 1 : index - 1);
-        const uint64_t middle =
-            token_at(ring, index) - ((token_at(ring, index) - last) & (CIRCLE - 1)) / 2;
-        struct henge_route route;
-        ring->kernel->route(ring, middle << POINT_SLOT_BITS, cursor->count, &route);
-        cursor->sides[side].count = route.owners_count;
-        for (uint32_t i = 0; i < route.owners_count; i++) {
-            cursor->sides[side].slots[i] = route.owners[i].slot;
+static uint32_t next_index(const struct henge_ring *ring, uint32_t index) {
+    return index + 1 == ring->points_count ? 0 : index + 1;
+}
+
+static bool holds(const uint16_t *items, uint32_t count, uint16_t item) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (items[i] == item) {
+            return true;
         }
-        return;
     }
-    cursor->sides[side].count =
-        ring_find_owners(ring, cursor->sides[side].index, cursor->count, cursor->sides[side].slots);
+    return false;
+}
+
+/* The first point from there on that is of another zone than all of these. There is one. */
+static uint32_t other_zone_at(const struct henge_ring *ring, uint32_t index, const uint16_t *slots,
+                              uint32_t count) {
+    uint16_t zones[HENGE_ROUTE_OWNERS_MAX];
+    for (uint32_t i = 0; i < count; i++) {
+        zones[i] = ring->zone_of_slot[slots[i]];
+    }
+    while (holds(zones, count, ring->zone_of_slot[point_slot(ring->points[index])])) {
+        index = next_index(ring, index);
+    }
+    return index;
+}
+
+/* Those who repeat a zone are the first members that are not there already. */
+static void repeats_fill(struct henge_ring_diff_side *side) {
+    uint32_t found = side->zones_count;
+    for (uint32_t index = side->index; found < side->count; index = next_index(side->ring, index)) {
+        const uint16_t slot = (uint16_t)point_slot(side->ring->points[index]);
+        if (!holds(side->slots, found, slot)) {
+            side->slots[found++] = slot;
+        }
+    }
+}
+
+static void place_put(struct henge_ring_diff_side *side, uint32_t at, uint32_t place) {
+    side->places[at] = place;
+    side->slots[at] = (uint16_t)point_slot(side->ring->points[place]);
+}
+
+/* The list of the point at side->index. */
+static void list_begin(struct henge_ring_diff_side *side, uint32_t count) {
+    const struct henge_ring *ring = side->ring;
+    side->count = count < ring->members_count ? count : ring->members_count;
+    side->zones_count = side->count < ring->zones_count ? side->count : ring->zones_count;
+    uint32_t place = side->index;
+    for (uint32_t i = 0; i < side->zones_count; i++) {
+        place = other_zone_at(ring, place, side->slots, i);
+        place_put(side, i, place);
+    }
+    repeats_fill(side);
+}
+
+static uint32_t steps_to(const struct henge_ring_diff_side *side, uint32_t place) {
+    return place >= side->index ? place - side->index
+                                : place + (side->ring->points_count - side->index);
+}
+
+/* To the next point. The first owner is the one at this point, so it is gone; in its stead comes
+ * the next of another zone than those that stay, which may be its own. */
+static void list_next(struct henge_ring_diff_side *side) {
+    const uint32_t staying = side->zones_count - 1;
+    memmove(side->slots, side->slots + 1, staying * sizeof(*side->slots));
+    memmove(side->places, side->places + 1, staying * sizeof(*side->places));
+    side->index = next_index(side->ring, side->index);
+    const uint32_t place = other_zone_at(side->ring, side->index, side->slots, staying);
+    uint32_t at = staying;
+    for (; at > 0 && steps_to(side, side->places[at - 1]) > steps_to(side, place); at--) {
+        place_put(side, at, side->places[at - 1]);
+    }
+    place_put(side, at, place);
 }
 
 /* From where the walk stands to that side's next token: one turn if that is where it stands. */
@@ -50,17 +109,17 @@ static uint64_t distance(const struct henge_ring_diff_cursor *cursor, int side) 
 
 /* To the first point behind the token on which the side's point stands. */
 static void pass_token(struct henge_ring_diff_cursor *cursor, int side) {
-    const struct henge_ring *ring = cursor->sides[side].ring;
-    if (ring->points_count == 0) {
+    struct henge_ring_diff_side *passed = &cursor->sides[side];
+    if (passed->ring->points_count == 0) {
         return;
     }
-    uint32_t index = cursor->sides[side].index;
-    const uint64_t token = token_at(ring, index);
-    while (index < ring->points_count && token_at(ring, index) == token) {
-        index++;
-    }
-    cursor->sides[side].index = index == ring->points_count ? 0 : index;
-    list_fill(cursor, side);
+    const uint64_t token = token_at(passed->ring, passed->index);
+    uint32_t last;
+    do {
+        last = passed->index;
+        list_next(passed);
+    } while (last < passed->index && token_at(passed->ring, passed->index) == token);
+    repeats_fill(passed);
 }
 
 static void step(struct henge_ring_diff_cursor *cursor) {
@@ -126,8 +185,8 @@ enum henge_status henge_ring_diff_begin(const struct henge_ring *old_ring,
         if (ring->points_count > 0) {
             cursor.sides[side].index =
                 (uint32_t)ring_point_index(ring, (cursor.at + 1) << POINT_SLOT_BITS);
+            list_begin(&cursor.sides[side], cursor.count);
         }
-        list_fill(&cursor, side);
     }
     struct henge_ring_move group;
     take_group(&cursor, &group); /* where it ends, one begins */

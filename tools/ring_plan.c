@@ -174,36 +174,46 @@ static void side_deinit(struct side *side) {
     free(side->replicas);
 }
 
-/* One pass over the ranges; after == until is the whole circle in the first, else nothing. */
-static void loads_count(struct side *side, size_t owners) {
-    struct henge_ring_range range;
-    for (size_t i = 0; henge_ring_range_at(side->ring, i, &range) == HENGE_OK; i++) {
-        const double width = range.until == range.after
-                                 ? (i == 0 ? 1.0 : 0.0)
-                                 : (double)(range.until - range.after) / 18446744073709551616.0;
-        struct henge_route route;
-        if (henge_ring_owners(side->ring, range.until, owners, &route) != HENGE_OK) {
-            return;
-        }
-        side->shares[range.slot] += width;
-        side->owners_per_key = route.owners_count;
-        side->zones_per_key = route.zones_count;
-        for (uint32_t k = 0; k < route.owners_count; k++) {
-            side->replicas[route.owners[k].slot] += width / route.owners_count;
+/* One pass over all stretches that have one list of owners: what moves from a ring of nobody. Owner
+ * by owner, range by range would take minutes where a zone is rare. */
+static enum henge_status loads_count(struct side *side, size_t owners) {
+    struct henge_ring *nobody = NULL;
+    struct henge_ring_diff_cursor cursor;
+    struct henge_ring_move move;
+    enum henge_status status = henge_ring_build(NULL, NULL, 0, &nobody);
+    if (status == HENGE_OK) {
+        status = henge_ring_diff_begin(nobody, side->ring, owners, &cursor);
+    }
+    while (status == HENGE_OK && henge_ring_diff_next(&cursor, &move) == HENGE_OK) {
+        const double width = move.until == move.after
+                                 ? 1.0
+                                 : (double)(move.until - move.after) / 18446744073709551616.0;
+        side->shares[move.new_slots[0]] += width;
+        for (uint32_t k = 0; k < move.new_count; k++) {
+            side->replicas[move.new_slots[k]] += width / move.new_count;
         }
     }
+    henge_ring_destroy(nobody);
+    return status;
 }
 
 static bool side_build(struct side *side, const struct ring_plan *plan, size_t owners,
                        struct ring_plan_reason *reason) {
     struct henge_ring *ring = NULL;
-    const enum henge_status status =
+    struct henge_route route;
+    enum henge_status status =
         henge_ring_build(plan->parameters, side->members, side->count, &ring);
+    side->ring = ring;
+    if (status == HENGE_OK) {
+        status = loads_count(side, owners);
+    }
     if (status != HENGE_OK) {
         return refuse(reason, "the ring cannot be built: %s", henge_status_text(status));
     }
-    side->ring = ring;
-    loads_count(side, owners);
+    if (henge_ring_owners(ring, 0, owners, &route) == HENGE_OK) { /* the same for each key */
+        side->owners_per_key = route.owners_count;
+        side->zones_per_key = route.zones_count;
+    }
     return true;
 }
 

@@ -72,7 +72,9 @@ HENGE_PUBLIC void henge_ring_owner_many(const struct henge_ring *ring, const uin
  * in the ring, then repeating zones with HENGE_OWNER_ZONE_REPEAT. Owners that are not up are listed
  * in their place without HENGE_OWNER_UP. Fewer members than `count` give fewer owners.
  * HENGE_INVALID if count is 0 or over HENGE_ROUTE_OWNERS_MAX; HENGE_EMPTY if nobody owns anything.
- * Inside a section. [wait-free] */
+ * Up to three owners are read from the table; more are a walk to the last of them: some ten steps
+ * where zones are of like size, about a thousand to a zone of one member in a thousand. Inside a
+ * section. [wait-free] */
 HENGE_PUBLIC HENGE_MUST_CHECK enum henge_status henge_ring_owners(const struct henge_ring *ring,
                                                                   uint64_t hash, size_t count,
                                                                   struct henge_route *route_out);
@@ -229,13 +231,16 @@ henge_ring_diff(const struct henge_ring *old_ring, const struct henge_ring *new_
                 struct henge_ring_diff_sum *sum_out);
 
 /* The same, one by one. The fields are the library's; both rings must outlive the cursor. */
+struct henge_ring_diff_side {
+    const struct henge_ring *ring;
+    uint32_t index; /* of the point that owns what comes next */
+    uint32_t count; /* its owners: first those who are in zones of their own, */
+    uint32_t zones_count;
+    uint32_t places[HENGE_ROUTE_OWNERS_MAX]; /* where they stand: points */
+    uint16_t slots[HENGE_ROUTE_OWNERS_MAX];
+};
 struct henge_ring_diff_cursor {
-    struct {
-        const struct henge_ring *ring;
-        uint32_t index; /* of the point that owns what comes next */
-        uint32_t count;
-        uint16_t slots[HENGE_ROUTE_OWNERS_MAX];
-    } sides[2]; /* old, new */
+    struct henge_ring_diff_side sides[2]; /* old, new */
     uint32_t count;
     uint64_t at;   /* token up to which the walk has come */
     uint64_t left; /* tokens of the circle before it */

@@ -261,7 +261,9 @@ Test(diff, of_worlds_that_have_nothing_in_common) {
 
 Test(diff, of_three_thousand_members) {
     struct random random = random_of_seed(43);
-    for (size_t count = 1; count <= 3; count += 2) {
+    static const size_t counts[] = {1, 3, COUNT_MAX};
+    for (size_t i = 0; i < 3; i++) {
+        const size_t count = counts[i];
         struct world *world = world_random(
             &random,
             &(struct world_limits){
@@ -271,6 +273,20 @@ Test(diff, of_three_thousand_members) {
         world_free(world);
         world_free(later);
     }
+}
+
+/* One virtual node of 100 000 is in a zone of its own, and each list wants it: looked for anew from
+ * every point that takes minutes, and the timeout ends it. */
+Test(diff, looks_for_a_rare_zone_once, .timeout = 30) {
+    struct random random = random_of_seed(45);
+    struct world *world = world_regular(1000, 7, 100);
+    world->members[0].vnodes = 1;
+    world->members[0].zone = "rare";
+    world_sort(world);
+    struct world *later = changed(world, &random, 2, 1001);
+    check_pair(&random, world, later, COUNT_MAX, 20);
+    world_free(world);
+    world_free(later);
 }
 
 Test(diff, of_equal_rings_is_nothing) {
