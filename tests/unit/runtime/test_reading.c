@@ -1,6 +1,8 @@
 /* Views are built for nodes that somebody reads: what the first reader finds, and when. */
 #include "tests/support/nodes.h"
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
 
 static struct henge_stats stats_of(const struct henge_node *node) {
     struct henge_stats stats = {.size_bytes = sizeof(stats)};
@@ -62,6 +64,59 @@ Test(reading, the_first_reader_finds_the_ring_that_was_counted_all_along, .timeo
     henge_reader_end(reader);
     henge_reader_destroy(reader);
     cr_assert_eq(stats_of(b).views_published, 0, "nor is b read");
+    henge_runtime_destroy(runtime);
+}
+
+struct heard {
+    _Atomic unsigned begun;
+    _Atomic unsigned ended;
+};
+
+static void count_refused(void *context, enum henge_log_level level, const char *line) {
+    struct heard *heard = context;
+    if (strncmp(line, "n0: ", 4) != 0) {
+        return;
+    }
+    heard->begun += level == HENGE_LOG_ERROR && strstr(line, "virtual nodes in all") != NULL;
+    heard->ended += level == HENGE_LOG_INFO && strstr(line, "follows its members") != NULL;
+}
+
+static bool wait_one(const _Atomic unsigned *count) {
+    for (int tries = 0; *count == 0 && tries < NODES_WAIT_MS / 10; tries++) {
+        nodes_sleep_ms(10);
+    }
+    return *count == 1;
+}
+
+/* So many that their ring would have more than 2^24 points. As nobody reads, none is built. */
+Test(reading, a_ring_that_would_be_too_large_is_told_once_each_time, .timeout = 120) {
+    enum { GIANTS = 168 };
+    struct henge_config config = nodes_config("n0", 3);
+    struct heard heard = {0};
+    struct henge_log log = {sizeof(log), &heard, HENGE_LOG_INFO, count_refused};
+    struct henge_runtime_options options = {.size_bytes = sizeof(options), .log = &log};
+    struct henge_runtime *runtime;
+    char reason[HENGE_REASON_BYTES];
+    config.nodes_max = GIANTS;
+    config.vnodes = 1000;
+    config.weight = 100;
+    cr_assert_eq(henge_runtime_create(&config, &options, &runtime, reason, sizeof(reason)),
+                 HENGE_OK, "%s", reason);
+    cr_assert_eq(henge_runtime_start(runtime), HENGE_OK);
+    struct henge_node *first = nodes_start(runtime, &config, "n0", NULL);
+    struct henge_node *last = first;
+    for (unsigned i = 1; i < GIANTS; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "n%u", i);
+        cr_assert_eq(heard.begun, 0);
+        last = nodes_start(runtime, &config, name, first);
+    }
+    cr_assert(wait_one(&heard.begun));
+    cr_assert_gt(stats_of(first).rings_refused, 0);
+    cr_assert_eq(heard.ended, 0);
+    cr_assert_eq(henge_node_set_weight(last, 1), HENGE_OK);
+    cr_assert(wait_one(&heard.ended));
+    cr_assert_eq(heard.begun, 1);
     henge_runtime_destroy(runtime);
 }
 
