@@ -237,6 +237,7 @@ bool uring_sends_flush(struct uring_loop *loop) {
         io_uring_prep_sendmsg(sqe, loop->endpoints[buffer->endpoint].datagram_socket,
                               &buffer->message, MSG_NOSIGNAL);
         uring_tag(loop, sqe, OPERATION_SEND, (uint64_t)(uintptr_t)buffer);
+        loop->sends_prepared++;
         remove_first(&loop->sends);
     }
     return true;

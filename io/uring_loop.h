@@ -134,6 +134,7 @@ struct uring_loop {
     struct send_queue sends;   /* to be submitted */
     struct send_queue refused; /* failed at once: message.msg_flags holds the errno */
     uint32_t sends_under_way;
+    uint32_t sends_prepared; /* for the next system call */
 
     struct uring_endpoint *endpoints;
     struct list_link endpoint_work;

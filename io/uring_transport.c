@@ -20,6 +20,7 @@
 #ifndef URING_COMPLETIONS_MAX
 #define URING_COMPLETIONS_MAX 8192 /* 128 KiB */
 #endif
+#define SENDS_WAIT_NS NS_PER_MS
 
 enum {
     OPERATION_SHIFT = 56, /* of user_data */
@@ -156,18 +157,27 @@ static bool has_kernel_work(const struct uring_loop *loop) {
            io_uring_sq_ready(&loop->ring) > 0;
 }
 
+/* Datagrams are sent while they are submitted, so their completions are there at once and are
+ * nothing to be woken for. Should one have to wait for room in its socket, nothing else waits for
+ * longer than SENDS_WAIT_NS. */
 static void enter(struct uring_loop *loop, uint64_t timeout_ns) {
+    const unsigned sends = loop->sends_prepared;
+    loop->sends_prepared = 0;
     if (timeout_ns == 0) {
         if (has_kernel_work(loop)) {
             check_enter(loop, io_uring_submit_and_get_events(&loop->ring));
         }
         return;
     }
+    if (sends > 0 && timeout_ns > SENDS_WAIT_NS) {
+        timeout_ns = SENDS_WAIT_NS;
+    }
     struct __kernel_timespec limit = {.tv_sec = (int64_t)(timeout_ns / NS_PER_S),
                                       .tv_nsec = (long long)(timeout_ns % NS_PER_S)};
     struct io_uring_cqe *cqe = NULL;
-    check_enter(loop, io_uring_submit_and_wait_timeout(
-                          &loop->ring, &cqe, 1, timeout_ns == TIME_NEVER ? NULL : &limit, NULL));
+    check_enter(loop,
+                io_uring_submit_and_wait_timeout(&loop->ring, &cqe, 1 + sends,
+                                                 timeout_ns == TIME_NEVER ? NULL : &limit, NULL));
     loop->now_ns = clock_monotonic_ns();
 }
 

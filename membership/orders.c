@@ -95,14 +95,15 @@ void membership_not_me(struct membership *membership, uint32_t slot, uint64_t ge
     gossip_news(membership, &result);
 }
 
-void membership_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
+bool membership_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
                                  uint64_t age_ns, uint64_t now_ns) {
     membership->now_ns = now_ns;
     freeze_heard(membership);
     if (slot == 0 || slot >= membership->table.count ||
         membership->table.members[slot].record == NULL)
-        return;
-    sync_peer_fingerprint(membership, slot, fingerprint, age_ns);
+        return membership->freeze.is_cut_off;
+    return sync_peer_fingerprint(membership, slot, fingerprint, age_ns) ||
+           membership->freeze.is_cut_off;
 }
 
 void membership_self_version(struct membership *membership, uint64_t generation, uint32_t version,

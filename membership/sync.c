@@ -44,16 +44,19 @@ static struct peer_report *place_for(struct membership *membership, uint32_t slo
     return &sync->reports[sync->reports_count++];
 }
 
-static void report_put(struct membership *membership, uint32_t slot, uint64_t fingerprint,
+/* False: as the last one of this peer. */
+static bool report_put(struct membership *membership, uint32_t slot, uint64_t fingerprint,
                        uint64_t age_ns) {
     uint64_t now_ns = membership->now_ns, age_ms = age_ns / NS_PER_MS;
     struct peer_report *report = place_for(membership, slot);
-    if (report != NULL)
-        *report =
-            (struct peer_report){.fingerprint = fingerprint,
-                                 .age_ms = age_ms < UINT32_MAX ? (uint32_t)age_ms : UINT32_MAX,
-                                 .heard_ns = now_ns,
-                                 .slot = slot};
+    if (report == NULL)
+        return true;
+    bool is_new = report->slot != slot || report->fingerprint != fingerprint;
+    *report = (struct peer_report){.fingerprint = fingerprint,
+                                   .age_ms = age_ms < UINT32_MAX ? (uint32_t)age_ms : UINT32_MAX,
+                                   .heard_ns = now_ns,
+                                   .slot = slot};
+    return is_new;
 }
 
 void sync_want(struct membership *membership, uint32_t slot) {
@@ -69,18 +72,19 @@ void sync_no_room(struct membership *membership) {
     membership->sync.no_room_until_ns = membership->now_ns + longest_interval(membership);
 }
 
-void sync_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
+bool sync_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
                            uint64_t age_ns) {
     const struct table *table = &membership->table;
-    report_put(membership, slot, fingerprint, age_ns);
-    if (membership->settings.profile->is_sync_full)
-        return;
-    if (fingerprint == table->fingerprint || membership->sync.wanted_slot != NO_SLOT ||
+    bool is_new = report_put(membership, slot, fingerprint, age_ns);
+    if (fingerprint == table->fingerprint)
+        return is_new;
+    if (membership->settings.profile->is_sync_full || membership->sync.wanted_slot != NO_SLOT ||
         membership->now_ns < membership->sync.no_room_until_ns)
-        return;
+        return true;
     uint64_t bound_ns = gossip_bound_ns(membership);
     if (age_ns > bound_ns && membership->now_ns - table->fingerprint_since_ns > bound_ns)
         sync_want(membership, slot);
+    return true;
 }
 
 uint32_t sync_agreement_permille(const struct membership *membership) {

@@ -39,7 +39,8 @@ struct sync {
 
 void sync_init(struct sync *sync, struct memory *memory);
 void sync_deinit(struct sync *sync);
-void sync_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
+/* False: it is this node's own, and was the last time. */
+bool sync_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
                            uint64_t age_ns);
 /* Wants a SYNC with this member at the next step. */
 void sync_want(struct membership *membership, uint32_t slot);

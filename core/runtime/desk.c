@@ -1,6 +1,7 @@
 /* core/runtime/desk.c - see desk.h. */
 #include "core/runtime/desk.h"
 #include "core/base/assert.h"
+#include "core/runtime/slack.h"
 
 static uint8_t *outbox_begin(void *context, size_t *capacity_out) {
     struct desk *desk = context;
@@ -155,7 +156,8 @@ void desk_timer(struct desk *desk, uint32_t node, uint64_t deadline_ns, bool wan
         uint64_t retry_ns = now_ns + DESK_HORIZON_RETRY_NS;
         deadline_ns = deadline_ns > retry_ns ? deadline_ns : retry_ns;
     }
-    heap_set(&desk->timers, node, deadline_ns);
+    bool is_alone = desk->timers.count <= 1;
+    heap_set(&desk->timers, node, is_alone ? deadline_ns : slack_deadline(deadline_ns, now_ns));
 }
 
 void desk_horizon(struct desk *desk, uint64_t time_ns) {

@@ -49,7 +49,8 @@ void desk_return(struct desk *desk, struct buffer *buffer);
 void desk_source(const struct buffer *buffer, struct packet_source *source_out);
 /* Marks the nodes whose timers are due. */
 void desk_touch_due(struct desk *desk, uint64_t now_ns);
-/* Sets a node's timer. One that waits for the horizon is not called before the answer. */
+/* Sets a node's timer; of several nodes they may be a little late: slack.h. One that waits for the
+ * horizon is not called before the answer. */
 void desk_timer(struct desk *desk, uint32_t node, uint64_t deadline_ns, bool wants_horizon,
                 uint64_t now_ns);
 void desk_horizon(struct desk *desk, uint64_t time_ns);

@@ -64,8 +64,7 @@ static void on_io_message(struct gossip_role *role, const struct role_message *m
         break;
     case ROLE_SCRIPT_DONE:
     case ROLE_STREAM_ENDED:
-        if (node) {
-            gossip_node_message(node->gossip, message, now_ns);
+        if (node && gossip_node_message(node->gossip, message, now_ns)) {
             desk_touch(desk, message->node);
         }
         break;
@@ -85,8 +84,7 @@ static uint32_t drain(struct gossip_role *role, uint64_t now_ns) {
     }
     for (uint32_t i = 0; i < GOSSIP_BATCH && queue_pop(queues->detector_to_gossip, &message); i++) {
         struct henge_node *node = desk->nodes[message.node];
-        if (node) {
-            gossip_node_message(node->gossip, &message, now_ns);
+        if (node && gossip_node_message(node->gossip, &message, now_ns)) {
             desk_touch(desk, message.node);
         }
         count++;

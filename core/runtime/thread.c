@@ -68,23 +68,20 @@ static uint64_t timeout_until(uint64_t deadline_ns, uint64_t now_ns) {
     return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 }
 
-/* Waits for packets, a wake or the deadline; io's wait is its turn, which it takes in any case. */
-static void rest(struct runtime_thread *thread, uint64_t now_ns, bool is_busy) {
+/* Waits for packets, a wake or the deadline; io's wait is its turn, which it takes in any case:
+ * what was written goes out by the same system call. */
+static void rest(struct runtime_thread *thread, uint64_t now_ns) {
     uint64_t timeout_ns = 0;
-    if (!is_busy) {
-        waker_announce(&thread->waker);
-        if (!roles_have_input(thread)) {
-            timeout_ns = timeout_until(roles_deadline(thread), now_ns);
-        }
+    waker_announce(&thread->waker);
+    if (!roles_have_input(thread)) {
+        timeout_ns = timeout_until(roles_deadline(thread), now_ns);
     }
     if (thread->has_role[ROLE_IO]) {
         io_role_turn(thread->runtime->io, now_ns, timeout_ns);
     } else if (timeout_ns > 0) {
         waker_sleep(&thread->waker, timeout_ns);
     }
-    if (!is_busy) {
-        waker_awake(&thread->waker);
-    }
+    waker_awake(&thread->waker);
 }
 
 static bool thread_begin(struct runtime_thread *thread) {
@@ -108,8 +105,8 @@ static void *thread_main(void *argument) {
     futex_wake_all(&thread->start_state);
     while (is_good && atomic_load_explicit(&runtime->stop, memory_order_acquire) == 0) {
         uint64_t now_ns = clock_monotonic_ns();
-        uint32_t count = roles_step(thread, now_ns);
-        rest(thread, now_ns, count > 0);
+        roles_step(thread, now_ns);
+        rest(thread, now_ns);
     }
     if (runtime->thread_hooks.stop) {
         runtime->thread_hooks.stop(runtime->thread_hooks.context, thread->name);

@@ -184,10 +184,11 @@ static void hear(struct host *host, enum host_role to, const struct role_message
     if (message->kind != ROLE_SCRIPT_DONE && message->kind != ROLE_STREAM_ENDED) {
         role->messages--;
     }
-    role->is_dirty = true;
     if (to == HOST_GOSSIP) {
-        gossip_node_message(host->gossip, message, host_node_ns(host, host->sim->now_ns));
+        role->is_dirty |=
+            gossip_node_message(host->gossip, message, host_node_ns(host, host->sim->now_ns));
     } else {
+        role->is_dirty = true;
         detector_node_message(host->detector, message);
     }
 }

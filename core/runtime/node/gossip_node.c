@@ -230,7 +230,7 @@ void gossip_node_receive(struct gossip_node *node, const uint8_t *message, size_
     membership_receive(node->membership, message, bytes, source, now_ns, outbox);
 }
 
-void gossip_node_message(struct gossip_node *node, const struct role_message *message,
+bool gossip_node_message(struct gossip_node *node, const struct role_message *message,
                          uint64_t now_ns) {
     struct membership *membership = node->membership;
     uint32_t slot = message->as.incarnation.slot;
@@ -251,10 +251,9 @@ void gossip_node_message(struct gossip_node *node, const struct role_message *me
         membership_self_version(membership, generation, version, now_ns);
         break;
     case ROLE_PEER_FINGERPRINT:
-        membership_peer_fingerprint(membership, message->as.fingerprint.slot,
-                                    message->as.fingerprint.fingerprint,
-                                    message->as.fingerprint.time_ns, now_ns);
-        break;
+        return membership_peer_fingerprint(membership, message->as.fingerprint.slot,
+                                           message->as.fingerprint.fingerprint,
+                                           message->as.fingerprint.time_ns, now_ns);
     case ROLE_DECLARED_DEAD:
         membership_declared_dead(membership, generation, version, now_ns);
         break;
@@ -270,6 +269,7 @@ void gossip_node_message(struct gossip_node *node, const struct role_message *me
     default:
         ASSERT(false && "a message that is not for the gossip role");
     }
+    return true;
 }
 
 static void count(struct gossip_node *node) {

@@ -151,8 +151,9 @@ bool gossip_node_is_reclaimed(const struct gossip_node *node);
 void gossip_node_receive(struct gossip_node *node, const uint8_t *message, size_t bytes,
                          const struct packet_source *source, uint64_t now_ns,
                          struct outbox *outbox);
-/* PROBE_FAILED, PEER_ALIVE, NOT_ME, SELF_VERSION, PEER_FINGERPRINT, SCRIPT_DONE, STREAM_ENDED. */
-void gossip_node_message(struct gossip_node *node, const struct role_message *message,
+/* PROBE_FAILED, PEER_ALIVE, NOT_ME, SELF_VERSION, PEER_FINGERPRINT, SCRIPT_DONE, STREAM_ENDED.
+ * True: the node is to be stepped. */
+bool gossip_node_message(struct gossip_node *node, const struct role_message *message,
                          uint64_t now_ns);
 /* Timers, feed of the detector, publication, events. */
 void gossip_node_step(struct gossip_node *node, uint64_t now_ns, uint64_t horizon_ns,

@@ -171,11 +171,15 @@ Test(heal, agreement_shows_a_difference) {
     uint64_t old_ns = 100 * NS_PER_S;
     cluster_run(cluster, old_ns);
     cr_assert_eq(cluster_counters(cluster, 0).agreement_permille, 1000);
-    membership_peer_fingerprint(membership, cluster_slot(cluster, 0, 1), 4711, old_ns,
-                                cluster->now_ns);
-    membership_peer_fingerprint(membership, cluster_slot(cluster, 0, 2),
-                                membership_fingerprint(membership), old_ns, cluster->now_ns);
+    const uint32_t one = cluster_slot(cluster, 0, 1), two = cluster_slot(cluster, 0, 2);
+    const uint64_t own = membership_fingerprint(membership), now_ns = cluster->now_ns;
+    cr_assert(membership_peer_fingerprint(membership, one, 4711, old_ns, now_ns));
+    membership_peer_fingerprint(membership, two, own, old_ns, now_ns);
+    cr_assert_not(membership_peer_fingerprint(membership, two, own, old_ns, now_ns),
+                  "as before: nothing to be done");
     cr_assert_eq(cluster_counters(cluster, 0).agreement_permille, 500);
+    cr_assert(membership_peer_fingerprint(membership, one, own, old_ns, now_ns), "it agrees again");
+    cr_assert_eq(cluster_counters(cluster, 0).agreement_permille, 1000);
     cluster_destroy(cluster);
 }
 

@@ -8,6 +8,7 @@
 #include "core/runtime/node/publication.h"
 #include "core/runtime/peers_file.h"
 #include "core/runtime/resolve.h"
+#include "core/runtime/slack.h"
 #include "core/runtime/suspend_watch.h"
 #include "henge/events.h"
 #include <criterion/criterion.h>
@@ -17,6 +18,26 @@
 #include <unistd.h>
 
 #define MS NS_PER_MS
+
+Test(slack, is_an_eighth_of_the_way_at_most_and_far_timers_meet) {
+    cr_assert_eq(slack_deadline(TIME_NEVER, 5), TIME_NEVER);
+    cr_assert_eq(slack_deadline(5, 5), 5);
+    cr_assert_eq(slack_deadline(12, 5), 12, "too near");
+    for (uint64_t way_ns = 1; way_ns < 1000 * NS_PER_S; way_ns += way_ns / 3 + 1) {
+        const uint64_t now_ns = 12345678901, deadline_ns = now_ns + way_ns;
+        const uint64_t late_ns = slack_deadline(deadline_ns, now_ns) - deadline_ns;
+        cr_assert_leq(late_ns, way_ns / 8);
+        cr_assert_lt(late_ns, SLACK_MAX_NS);
+    }
+    uint64_t moments = 0;
+    uint64_t last_ns = 0;
+    for (uint64_t at_ns = NS_PER_S; at_ns < 2 * NS_PER_S; at_ns += MS) {
+        const uint64_t due_ns = slack_deadline(at_ns, at_ns - NS_PER_S);
+        moments += due_ns != last_ns;
+        last_ns = due_ns;
+    }
+    cr_assert_leq(moments, 17, "a thousand timers of a second");
+}
 
 Test(publication, the_first_change_after_quiet_goes_out_at_once) {
     struct publication publication;
