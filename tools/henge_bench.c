@@ -17,6 +17,7 @@ static const struct {
     {"ring_change", "what it costs to bring a ring up to date"},
     {"balance", "how even a ring is, and what changes move"},
     {"swap", "what readers notice while the ring under them is swapped"},
+    {"cluster", "what N nodes cost, and how fast they find out"},
 };
 enum { BENCHES = sizeof(benches) / sizeof(benches[0]) };
 
@@ -60,7 +61,7 @@ static int run(const char *name, char **argv) {
 int henge_verb_bench(struct henge_common *common, int argc, char **argv) {
     (void)common;
     if (argc < 2) {
-        (void)henge_fail("bench: which of lookup, ring_change, balance, swap?");
+        (void)henge_fail("bench: which of lookup, ring_change, balance, swap, cluster?");
         return HENGE_EXIT_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0) {
@@ -68,7 +69,8 @@ int henge_verb_bench(struct henge_common *common, int argc, char **argv) {
         return 0;
     }
     if (!is_bench(argv[1])) {
-        (void)henge_fail("bench: unknown: %s (lookup, ring_change, balance, swap)", argv[1]);
+        (void)henge_fail("bench: unknown: %s (lookup, ring_change, balance, swap, cluster)",
+                         argv[1]);
         return HENGE_EXIT_USAGE;
     }
     return run(argv[1], argv + 1);
