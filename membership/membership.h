@@ -154,8 +154,8 @@ void membership_peer_alive(struct membership *membership, uint32_t slot, uint64_
 /* The process at the member's address is another incarnation. */
 void membership_not_me(struct membership *membership, uint32_t slot, uint64_t generation,
                        uint64_t now_ns);
-/* True: a step may have something to do. Of two that agree, and did before, each probe brings one of
- * these. */
+/* True: a step may have something to do. Of two that agree, and did before, each probe brings one
+ * of these. */
 bool membership_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
                                  uint64_t age_ns, uint64_t now_ns);
 void membership_self_version(struct membership *membership, uint64_t generation, uint32_t version,

@@ -14,6 +14,12 @@ uint64_t clock_boot_ns(void) {
     return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
 }
 
+uint64_t clock_thread_cpu_ns(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
+}
+
 uint64_t clock_wall_ms(void) {
     struct timespec time;
     clock_gettime(CLOCK_REALTIME, &time);

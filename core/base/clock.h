@@ -11,8 +11,9 @@
 #define NS_PER_S UINT64_C(1000000000)
 #define TIME_NEVER UINT64_MAX /* a deadline that does not come */
 
-uint64_t clock_monotonic_ns(void); /* deadlines */
-uint64_t clock_boot_ns(void);      /* goes on while the machine sleeps: to notice that it did */
-uint64_t clock_wall_ms(void);      /* generations and event times only */
+uint64_t clock_monotonic_ns(void);  /* deadlines */
+uint64_t clock_boot_ns(void);       /* goes on while the machine sleeps: to notice that it did */
+uint64_t clock_thread_cpu_ns(void); /* a system call */
+uint64_t clock_wall_ms(void);       /* generations and event times only */
 
 #endif

@@ -41,6 +41,10 @@ static bool choose_listed(const char *setting, const cpu_set_t *allowed, uint32_
     return true;
 }
 
+static bool is_auto(const char *setting) {
+    return setting[0] == '\0' || strcmp(setting, "auto") == 0;
+}
+
 bool affinity_choose(const char *setting, uint32_t count, int *cpus) {
     cpu_set_t allowed;
     for (uint32_t index = 0; index < count; index++) {
@@ -52,11 +56,21 @@ bool affinity_choose(const char *setting, uint32_t count, int *cpus) {
     if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
         return strcmp(setting, "auto") == 0;
     }
-    if (setting[0] == '\0' || strcmp(setting, "auto") == 0) {
+    if (is_auto(setting)) {
         choose_auto(&allowed, count, cpus);
         return true;
     }
     return choose_listed(setting, &allowed, count, cpus);
+}
+
+bool affinity_is_shared(const char *setting, uint32_t count) {
+    cpu_set_t allowed;
+    return count > 1 && is_auto(setting) && sched_getaffinity(0, sizeof(allowed), &allowed) == 0 &&
+           CPU_COUNT(&allowed) > 1 && CPU_COUNT(&allowed) < CPUS_FOR_ONE_EACH;
+}
+
+bool affinity_widen(const cpu_set_t *cpus) {
+    return pthread_setaffinity_np(pthread_self(), sizeof(*cpus), cpus) == 0;
 }
 
 bool affinity_pin(int cpu) {

@@ -12,12 +12,14 @@
 #include "core/runtime/control.h"
 #include "core/runtime/node/detector_node.h"
 #include "core/runtime/node/gossip_node.h"
+#include "core/runtime/spread.h"
 #include "core/runtime/upkeep.h"
 #include "core/runtime/waker.h"
 #include "henge/henge.h"
 #include "io/seal.h"
 #include "io/transport.h"
 #include <pthread.h>
+#include <sched.h>
 
 struct io_role;
 struct gossip_role;
@@ -54,7 +56,10 @@ struct runtime_thread {
     struct waker waker;
     char name[16];
     bool has_role[ROLE_COUNT];
-    int cpu; /* -1 = not pinned */
+    int cpu;            /* -1 = not pinned */
+    bool is_cpu_shared; /* with the others, while all are calm: spread.h */
+    cpu_set_t cpus;     /* that it might have */
+    struct spread spread;
     bool is_started;
     _Atomic uint32_t start_state; /* thread.c: under way, good, bad */
 };

@@ -84,8 +84,18 @@ static void rest(struct runtime_thread *thread, uint64_t now_ns) {
     waker_awake(&thread->waker);
 }
 
+/* A CPU of its own when there is much to do, and back to the one of all when that is over. */
+static void look_at_load(struct runtime_thread *thread, uint64_t now_ns) {
+    struct spread *spread = &thread->spread;
+    if (thread->is_cpu_shared && spread_is_due(spread, now_ns) &&
+        spread_look(spread, now_ns, clock_thread_cpu_ns())) {
+        (void)(spread->is_wide ? affinity_widen(&thread->cpus) : affinity_pin(thread->cpu));
+    }
+}
+
 static bool thread_begin(struct runtime_thread *thread) {
     struct henge_runtime *runtime = thread->runtime;
+    thread->is_cpu_shared &= sched_getaffinity(0, sizeof(thread->cpus), &thread->cpus) == 0;
     if (thread->cpu >= 0 && !affinity_pin(thread->cpu)) {
         log_write(&runtime->log, HENGE_LOG_WARN, "%s: cannot be pinned to CPU %d", thread->name,
                   thread->cpu);
@@ -105,6 +115,7 @@ static void *thread_main(void *argument) {
     futex_wake_all(&thread->start_state);
     while (is_good && atomic_load_explicit(&runtime->stop, memory_order_acquire) == 0) {
         uint64_t now_ns = clock_monotonic_ns();
+        look_at_load(thread, now_ns);
         roles_step(thread, now_ns);
         rest(thread, now_ns);
     }
@@ -132,6 +143,7 @@ enum henge_status threads_plan(struct henge_runtime *runtime) {
         struct runtime_thread *thread = &runtime->threads[index];
         thread->runtime = runtime;
         thread->cpu = cpus[index];
+        thread->is_cpu_shared = affinity_is_shared(runtime->config.affinity, count);
         snprintf(thread->name, sizeof(thread->name), "%s", names[index]);
         waker_init(&thread->waker, thread->has_role[ROLE_IO] ? runtime->transport : NULL);
     }

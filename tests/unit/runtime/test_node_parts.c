@@ -9,6 +9,7 @@
 #include "core/runtime/peers_file.h"
 #include "core/runtime/resolve.h"
 #include "core/runtime/slack.h"
+#include "core/runtime/spread.h"
 #include "core/runtime/suspend_watch.h"
 #include "henge/events.h"
 #include <criterion/criterion.h>
@@ -273,6 +274,27 @@ Test(affinity, settings) {
         cr_assert(cpus[index] >= 0 && CPU_ISSET((size_t)cpus[index], &allowed));
     }
     cr_assert_not(affinity_choose("1000,1000,1000", 3, cpus));
+}
+
+Test(spread, a_busy_thread_may_run_anywhere_until_it_has_been_calm_for_long) {
+    struct spread spread = {.since_ns = 0};
+    uint64_t now_ns = 100 * NS_PER_S, used_ns = 7 * NS_PER_S;
+    cr_assert(spread_is_due(&spread, now_ns));
+    cr_assert_not(spread_look(&spread, now_ns, used_ns), "what was before does not count");
+    cr_assert_not(spread_is_due(&spread, now_ns + 49 * MS));
+    cr_assert(spread_is_due(&spread, now_ns + 50 * MS));
+    cr_assert_not(spread_look(&spread, now_ns += 100 * MS, used_ns += 24 * MS));
+    cr_assert(spread_look(&spread, now_ns += 100 * MS, used_ns += 25 * MS));
+    cr_assert(spread.is_wide);
+    for (int i = 0; i < 19; i++) {
+        cr_assert_not(spread_look(&spread, now_ns += 50 * MS, used_ns += 1 * MS));
+    }
+    cr_assert_not(spread_look(&spread, now_ns += 50 * MS, used_ns += 10 * MS), "not calm");
+    for (int i = 0; i < 19; i++) {
+        cr_assert_not(spread_look(&spread, now_ns += 50 * MS, used_ns += 1 * MS));
+    }
+    cr_assert(spread_look(&spread, now_ns += 50 * MS, used_ns += 1 * MS));
+    cr_assert_not(spread.is_wide);
 }
 
 Test(resolve, numbers_names_and_nonsense) {
