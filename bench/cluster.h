@@ -1,12 +1,16 @@
 /* bench/cluster.h - the parts of bench_cluster: a cluster of full nodes in this process, what
  * watches it, and the phases that do something to it.
  *
+ * cluster_options.c the command line
  * cluster_nodes.c   runtimes, the life of one node, counters summed over all
  * cluster_crew.c    threads that start, stop and restart many nodes in a given time
  * cluster_agree.c   do all nodes hold the same? how many do?
  * cluster_watch.c   events of all nodes; waiting, with samples for the timeline
  * cluster_phases.c  bootstrap, idle
- * cluster_spread.c  one update, one crash: when does each node hear of it?
+ * cluster_spread.c  one update, one crash, one join, one leave: when does each node hear of it?
+ * cluster_storm.c   restart of all, kill of a tenth, churn: when do all agree again?
+ * cluster_loss.c    packets that are lost
+ * cluster_machine.c what this process holds, and what the machine is busy with
  *
  * The main thread runs the phases and watches; the crew makes calls that block. */
 #ifndef BENCH_CLUSTER_H
@@ -19,22 +23,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* In this order, after the bootstrap; cluster.c and cluster_options.c have them as lists. */
+enum { CLUSTER_PHASES = 7 };
+
 enum {
     CLUSTER_NODES_MAX = 4096,
     CLUSTER_RUNTIMES_MAX = 64,
     CLUSTER_ROWS_MAX = 96,
-    CLUSTER_CRASHES_MAX = 16,
+    CLUSTER_TURNS_MAX = 16,
+    CLUSTER_SEEDS = 2,
     CLUSTER_SPARE = 16 /* nodes beyond N that may join */
 };
 
 struct cluster_options {
     uint32_t nodes, runtimes;
-    uint32_t idle_s;    /* how long the idle phase measures */
-    uint32_t limit_s;   /* how long anything is waited for */
-    uint32_t updates;   /* of the update phase */
-    uint32_t crashes;   /* of the crash phase */
-    bool has_readers;   /* every node is read, so every node has a view and a ring */
-    const char *phases; /* comma separated */
+    uint32_t changes;   /* of the join phase: so many join, and leave */
+    uint32_t restart_s; /* all are restarted within so long */
+    double churn_per_s; /* joins and leaves of the churn phase; 0: no such phase */
+    uint32_t churn_s;
+    double loss_percent; /* of all IP packets, once the cluster is whole */
+    uint32_t idle_s;     /* how long the idle phase measures */
+    uint32_t limit_s;    /* how long anything is waited for */
+    uint32_t updates;    /* of the update phase */
+    uint32_t crashes;    /* of the crash phase */
+    bool has_readers;    /* every node is read, so every node has a view and a ring */
+    bool has_phase[CLUSTER_PHASES];
+    bool is_json;
     struct henge_config config;
 };
 
@@ -75,7 +89,7 @@ struct cluster {
     struct cluster_node *nodes;  /* slots */
     uint32_t slots;              /* N and the spare ones */
     _Atomic uint32_t up;         /* nodes that live */
-    uint32_t seed;               /* whom joiners ask: must live */
+    bool is_whole;               /* the bootstrap is done: joiners ask all the seeds */
     struct cluster_totals ended; /* counters of past lives; under ended_lock */
     pthread_mutex_t ended_lock;
     uint32_t cursor; /* cluster_agree.c: the last node that differed */
@@ -84,7 +98,7 @@ struct cluster {
     uint64_t events_lost;
     struct cluster_sample *samples;
     size_t samples_count, samples_room;
-    const char *phase_names[32];
+    const char *phase_names[1 + CLUSTER_PHASES];
     uint32_t phases_count;
     uint64_t begin_ns, sampled_ns, sampled_cpu_ns;
     bool is_terminal;
@@ -93,14 +107,18 @@ struct cluster {
     bool has_failed; /* something did not happen in time */
 };
 
+/* cluster_options.c: -1 = go on; otherwise the exit code. */
+int cluster_options_parse(struct cluster_options *options, int count, char **arguments);
+
 /* cluster_nodes.c. False, and the reason on stderr. */
 bool cluster_open(struct cluster *cluster);
 void cluster_close(struct cluster *cluster);
-/* Starts a life, under the slot's name and former address; joins through the seed unless it is the
- * seed itself. Blocks. */
+/* Starts a life, under the slot's name and former address, and joins. Blocks. */
 bool cluster_node_start(struct cluster *cluster, uint32_t slot);
 /* Ends a life: without a word, as a crash does, or with a leave. Blocks. */
 void cluster_node_stop(struct cluster *cluster, uint32_t slot, bool is_leaving);
+/* The slots that joiners ask; the first alone until the cluster is whole. */
+uint32_t cluster_seed(const struct cluster *cluster, uint32_t index);
 void cluster_node_name(uint32_t slot, char name[HENGE_NAME_BYTES]);
 /* False: the node is down, or the crew is at it. */
 bool cluster_node_stats(struct cluster *cluster, uint32_t slot, struct henge_stats *stats_out);
@@ -145,5 +163,21 @@ void cluster_idle(struct cluster *cluster);
 /* cluster_spread.c */
 void cluster_update(struct cluster *cluster);
 void cluster_crash(struct cluster *cluster);
+void cluster_join(struct cluster *cluster);
+
+/* cluster_storm.c */
+void cluster_restart(struct cluster *cluster);
+void cluster_kill(struct cluster *cluster);
+void cluster_churn(struct cluster *cluster);
+
+/* cluster_loss.c: a network of this process's own, where the options ask for loss: before any
+ * thread; and the loss. False, and the reason on stderr. */
+bool cluster_loss_prepare(const struct cluster_options *options);
+bool cluster_loss_begin(const struct cluster_options *options);
+
+/* cluster_machine.c: what this process holds, and what the machine is busy with. */
+double cluster_resident_kib(void);
+double cluster_resident_most_kib(void);
+double cluster_machine_busy_s(void); /* CPU of all programs so far */
 
 #endif

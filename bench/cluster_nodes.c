@@ -40,6 +40,10 @@ static bool files_ensure(uint32_t slots) {
     return false;
 }
 
+uint32_t cluster_seed(const struct cluster *cluster, uint32_t index) {
+    return index * (cluster->options.nodes / CLUSTER_SEEDS);
+}
+
 void cluster_node_name(uint32_t slot, char name[HENGE_NAME_BYTES]) {
     snprintf(name, HENGE_NAME_BYTES, "n%u", slot);
 }
@@ -127,15 +131,22 @@ static struct henge_config config_of(struct cluster *cluster, uint32_t slot) {
     return config;
 }
 
-/* The seed's life may be over: then nobody is asked. */
+/* The first nodes join through one seed. Later any seed may be the one that is down. */
 static bool join(struct cluster *cluster, struct henge_node *node, uint32_t slot) {
-    char seed[HENGE_ADDRESS_TEXT_BYTES];
-    const char *seeds[] = {seed};
-    if (slot == cluster->seed) {
-        return true;
+    char texts[CLUSTER_SEEDS][HENGE_ADDRESS_TEXT_BYTES];
+    const char *seeds[CLUSTER_SEEDS];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < (cluster->is_whole ? CLUSTER_SEEDS : 1); i++) {
+        uint32_t seed = cluster_seed(cluster, i);
+        if (seed != slot) {
+            seeds[count] = henge_address_format(&cluster->nodes[seed].address, texts[count]);
+            count++;
+        }
     }
-    henge_address_format(&cluster->nodes[cluster->seed].address, seed);
-    enum henge_status status = henge_node_join(node, seeds, 1, JOIN_TIMEOUT_MS);
+    if (count == 0) {
+        return true; /* the first of all */
+    }
+    enum henge_status status = henge_node_join(node, seeds, count, JOIN_TIMEOUT_MS);
     return status == HENGE_OK || complain("join of node", slot, henge_status_text(status));
 }
 
@@ -159,7 +170,9 @@ bool cluster_node_start(struct cluster *cluster, uint32_t slot) {
     pthread_mutex_lock(&self->lock);
     self->node = node;
     self->reader = reader;
-    self->address = henge_node_address(node);
+    if (self->address.family == 0) {
+        self->address = henge_node_address(node);
+    }
     pthread_mutex_unlock(&self->lock);
     cluster->up++;
     return join(cluster, node, slot);

@@ -106,8 +106,8 @@ void cluster_update(struct cluster *cluster) {
 
 /* Seconds until the first, half and all of the others had heard, over the crashes. */
 struct crash_times {
-    double first_s[CLUSTER_CRASHES_MAX], median_s[CLUSTER_CRASHES_MAX], last_s[CLUSTER_CRASHES_MAX],
-        back_s[CLUSTER_CRASHES_MAX];
+    double first_s[CLUSTER_TURNS_MAX], median_s[CLUSTER_TURNS_MAX], last_s[CLUSTER_TURNS_MAX],
+        back_s[CLUSTER_TURNS_MAX];
 };
 
 /* The victim comes back under its name afterwards. */
@@ -156,5 +156,65 @@ void cluster_crash(struct cluster *cluster) {
                         0);
     cluster_row(cluster, "crash: others suspected", spread.suspected, "events", 0);
     cluster_row(cluster, "crash: others declared DEAD", spread.failed, "events", 0);
+    free(delays_ms);
+}
+
+/* A node that was never there joins, and leaves again. */
+static void join_one(struct cluster *cluster, struct spread *spread, double *agreed_s) {
+    cluster_wait_s(cluster, BETWEEN_S);
+    spread->type = HENGE_MEMBER_JOINED;
+    spread_begin(spread, cluster->options.nodes);
+    uint32_t others = cluster->up;
+    double begin_s = cluster_now_s(cluster);
+    if (!cluster_node_start(cluster, spread->subject)) {
+        cluster->has_failed = true;
+    }
+    (void)cluster_wait_agreed(cluster, "join");
+    *agreed_s = cluster_now_s(cluster) - begin_s;
+    spread_wait(cluster, spread, others);
+}
+
+static void leave_one(struct cluster *cluster, struct spread *spread, double *agreed_s) {
+    cluster_wait_s(cluster, BETWEEN_S);
+    spread->type = HENGE_MEMBER_LEFT;
+    spread_begin(spread, cluster->options.nodes);
+    double begin_s = cluster_now_s(cluster);
+    cluster_node_stop(cluster, spread->subject, true);
+    (void)cluster_wait_agreed(cluster, "leave");
+    *agreed_s = cluster_now_s(cluster) - begin_s;
+    spread_wait(cluster, spread, cluster->up);
+}
+
+static void heard_last(const struct spread *spread, double *last_ms) {
+    *last_ms = 0;
+    for (uint32_t i = 0; i < spread->heard; i++) {
+        *last_ms = spread->delays_ms[i] > *last_ms ? spread->delays_ms[i] : *last_ms;
+    }
+}
+
+void cluster_join(struct cluster *cluster) {
+    uint32_t changes = cluster->options.changes;
+    uint32_t room = 2 * changes * cluster->options.nodes;
+    double *delays_ms = calloc(room, sizeof(*delays_ms));
+    struct spread spread = {.delays_ms = delays_ms, .room = room};
+    double joined_ms[CLUSTER_TURNS_MAX], joined_s[CLUSTER_TURNS_MAX];
+    double left_ms[CLUSTER_TURNS_MAX], left_s[CLUSTER_TURNS_MAX];
+    cluster_phase_begin(cluster, "join");
+    if (!delays_ms) {
+        return;
+    }
+    cluster_listen(cluster, 1u << HENGE_MEMBER_JOINED | 1u << HENGE_MEMBER_LEFT,
+                   (struct cluster_listener){&spread, spread_hear});
+    for (uint32_t turn = 0; turn < changes; turn++) {
+        join_one(cluster, &spread, &joined_s[turn]);
+        heard_last(&spread, &joined_ms[turn]);
+        leave_one(cluster, &spread, &left_s[turn]);
+        heard_last(&spread, &left_ms[turn]);
+    }
+    cluster_deafen(cluster);
+    cluster_row_samples(cluster, "join: all have it", joined_ms, changes, "ms", 0);
+    cluster_row_samples(cluster, "join: all agree, ring included", joined_s, changes, "s", 0);
+    cluster_row_samples(cluster, "leave: all have it LEFT", left_ms, changes, "ms", 0);
+    cluster_row_samples(cluster, "leave: all agree, ring included", left_s, changes, "s", 0);
     free(delays_ms);
 }
