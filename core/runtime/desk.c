@@ -87,7 +87,12 @@ bool desk_init(struct desk *desk, struct henge_runtime *runtime, enum buffer_hol
     desk->touched = memory_alloc_array(memory, nodes, sizeof(*desk->touched), HENGE_MEMORY_CORE);
     desk->is_touched =
         memory_alloc_array(memory, nodes, sizeof(*desk->is_touched), HENGE_MEMORY_CORE);
-    return desk->nodes && desk->touched && desk->is_touched &&
+    desk->deadlines_ns =
+        memory_alloc_array(memory, nodes, sizeof(*desk->deadlines_ns), HENGE_MEMORY_CORE);
+    for (uint32_t node = 0; desk->deadlines_ns && node < nodes; node++) {
+        desk->deadlines_ns[node] = TIME_NEVER;
+    }
+    return desk->nodes && desk->touched && desk->is_touched && desk->deadlines_ns &&
            heap_init(&desk->timers, memory, nodes) &&
            buffer_pool_init(&desk->sends, memory, runtime->limits.sends, 0);
 }
@@ -100,6 +105,8 @@ void desk_deinit(struct desk *desk) {
     memory_release(memory, desk->nodes, nodes * sizeof(*desk->nodes), HENGE_MEMORY_CORE);
     memory_release(memory, desk->touched, nodes * sizeof(*desk->touched), HENGE_MEMORY_CORE);
     memory_release(memory, desk->is_touched, nodes * sizeof(*desk->is_touched), HENGE_MEMORY_CORE);
+    memory_release(memory, desk->deadlines_ns, nodes * sizeof(*desk->deadlines_ns),
+                   HENGE_MEMORY_CORE);
 }
 
 void desk_touch(struct desk *desk, uint32_t node) {
@@ -135,10 +142,15 @@ void desk_source(const struct buffer *buffer, struct packet_source *source) {
                                      .stream = buffer->stream};
 }
 
+void desk_timer_forget(struct desk *desk, uint32_t node) {
+    heap_remove(&desk->timers, node);
+    desk->deadlines_ns[node] = TIME_NEVER;
+}
+
 void desk_touch_due(struct desk *desk, uint64_t now_ns) {
     while (heap_deadline(&desk->timers) <= now_ns) {
         uint32_t node = heap_top(&desk->timers);
-        heap_remove(&desk->timers, node);
+        desk_timer_forget(desk, node);
         desk_touch(desk, node);
     }
 }
@@ -156,7 +168,11 @@ void desk_timer(struct desk *desk, uint32_t node, uint64_t deadline_ns, bool wan
         uint64_t retry_ns = now_ns + DESK_HORIZON_RETRY_NS;
         deadline_ns = deadline_ns > retry_ns ? deadline_ns : retry_ns;
     }
+    if (deadline_ns == desk->deadlines_ns[node]) {
+        return; /* from nearer it would have less slack, and meet fewer others */
+    }
     bool is_alone = desk->timers.count <= 1;
+    desk->deadlines_ns[node] = deadline_ns;
     heap_set(&desk->timers, node, is_alone ? deadline_ns : slack_deadline(deadline_ns, now_ns));
 }
 

@@ -28,6 +28,7 @@ struct desk {
     struct henge_node **nodes;  /* by id; NULL = not this role's */
     struct henge_node *current; /* whose message is being written */
     struct heap timers;         /* by node id */
+    uint64_t *deadlines_ns;     /* the same as they were asked for; TIME_NEVER = none */
     uint32_t *touched;          /* ids to be stepped in this turn */
     bool *is_touched;
     uint32_t touched_count;
@@ -53,6 +54,7 @@ void desk_touch_due(struct desk *desk, uint64_t now_ns);
  * horizon is not called before the answer. */
 void desk_timer(struct desk *desk, uint32_t node, uint64_t deadline_ns, bool wants_horizon,
                 uint64_t now_ns);
+void desk_timer_forget(struct desk *desk, uint32_t node);
 void desk_horizon(struct desk *desk, uint64_t time_ns);
 /* Wakes whom this turn has given something. */
 void desk_wake(struct desk *desk, enum role_id self);

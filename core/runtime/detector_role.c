@@ -70,7 +70,7 @@ static void on_gossip_message(struct detector_role *role, const struct role_mess
             detector_peers_clear(node->detector->detector);
         }
         desk->nodes[message->node] = NULL;
-        heap_remove(&desk->timers, message->node);
+        desk_timer_forget(desk, message->node);
         pass_on(role, message);
         break;
     default:

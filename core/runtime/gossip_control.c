@@ -48,7 +48,7 @@ static bool detach(struct gossip_role *role, struct henge_node *node) {
     struct control *control = &node->control;
     if (!control->has_begun) {
         node->is_detaching = true;
-        heap_remove(&role->desk.timers, node->id);
+        desk_timer_forget(&role->desk, node->id);
         control->has_begun = start_round(role, node, ROLE_DETACH);
         return false;
     }
