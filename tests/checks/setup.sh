@@ -29,6 +29,7 @@ expect 0 "setup: nothing to install" "$top/tools/setup"
 [ ! -e "$installed.log" ] || fail "apt-get was called with nothing to install"
 expect 0 "libseccomp-dev" "$top/tools/setup" --tests
 expect 0 "cppcheck" "$top/tools/setup" --checks
+expect 0 "tarantool" "$top/tools/setup" --peers
 expect 0 "setup: nothing to install" "$top/tools/setup" --tests --checks
 grep -vx libck-dev "$installed" >"$installed.less"
 mv "$installed.less" "$installed"
