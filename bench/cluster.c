@@ -66,7 +66,8 @@ static void run(void) {
                 0);
     cluster_row(&cluster, "dropped: nothing to send with", (double)totals.dropped_send, "packets",
                 0);
-    cluster_row(&cluster, "whole run: verdicts", (double)totals.verdicts, "in all", 0);
+    cluster_row(&cluster, "whole run: verdicts, the right ones too", (double)totals.verdicts,
+                "in all", 0);
 }
 
 int main(int count, char **arguments) {
@@ -86,6 +87,10 @@ int main(int count, char **arguments) {
         fputs("\r\033[K", stderr);
     }
     report_print("cluster", "nodes", cluster.rows, cluster.rows_count, cluster.options.is_json);
+    if (cluster.options.svg && !cluster_write_svg(&cluster, cluster.options.svg)) {
+        fprintf(stderr, "bench_cluster: %s: cannot be written\n", cluster.options.svg);
+        cluster.has_failed = true;
+    }
     cluster_close(&cluster);
     return cluster.has_failed ? 1 : 0;
 }

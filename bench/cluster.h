@@ -10,6 +10,7 @@
  * cluster_spread.c  one update, one crash, one join, one leave: when does each node hear of it?
  * cluster_storm.c   restart of all, kill of a tenth, churn: when do all agree again?
  * cluster_loss.c    packets that are lost
+ * cluster_svg.c     the timeline
  * cluster_machine.c what this process holds, and what the machine is busy with
  *
  * The main thread runs the phases and watches; the crew makes calls that block. */
@@ -22,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* In this order, after the bootstrap; cluster.c and cluster_options.c have them as lists. */
 enum { CLUSTER_PHASES = 7 };
@@ -29,6 +31,7 @@ enum { CLUSTER_PHASES = 7 };
 enum {
     CLUSTER_NODES_MAX = 4096,
     CLUSTER_RUNTIMES_MAX = 64,
+    CLUSTER_ROLES = 3, /* threads of a runtime, at most */
     CLUSTER_ROWS_MAX = 96,
     CLUSTER_TURNS_MAX = 16,
     CLUSTER_SEEDS = 2,
@@ -49,6 +52,7 @@ struct cluster_options {
     bool has_readers;    /* every node is read, so every node has a view and a ring */
     bool has_phase[CLUSTER_PHASES];
     bool is_json;
+    const char *svg; /* a file's name; NULL: no picture */
     struct henge_config config;
 };
 
@@ -77,6 +81,12 @@ struct cluster_sample {
     uint32_t phase; /* index in phase_names */
 };
 
+/* A thread of a runtime, and the clock of its CPU. */
+struct cluster_thread {
+    char name[32];
+    clockid_t clock;
+};
+
 /* What the main thread does with an event; `observer` is the index of the node that tells it. */
 struct cluster_listener {
     void *context;
@@ -86,6 +96,8 @@ struct cluster_listener {
 struct cluster {
     struct cluster_options options;
     struct henge_runtime *runtimes[CLUSTER_RUNTIMES_MAX];
+    struct cluster_thread threads[CLUSTER_RUNTIMES_MAX * CLUSTER_ROLES];
+    _Atomic uint32_t threads_count;
     struct cluster_node *nodes;  /* slots */
     uint32_t slots;              /* N and the spare ones */
     _Atomic uint32_t up;         /* nodes that live */
@@ -99,6 +111,7 @@ struct cluster {
     struct cluster_sample *samples;
     size_t samples_count, samples_room;
     const char *phase_names[1 + CLUSTER_PHASES];
+    double phase_begins_s[1 + CLUSTER_PHASES];
     uint32_t phases_count;
     uint64_t begin_ns, sampled_ns, sampled_cpu_ns;
     bool is_terminal;
@@ -125,6 +138,9 @@ bool cluster_node_stats(struct cluster *cluster, uint32_t slot, struct henge_sta
 struct cluster_totals cluster_totals(struct cluster *cluster);
 /* CPU of this process but for the main thread, which only measures. */
 uint64_t cluster_cpu_ns(void);
+
+/* CPU of the threads of this name. */
+uint64_t cluster_threads_cpu_ns(const struct cluster *cluster, const char *name);
 
 /* cluster_crew.c: does `job` for slots first .. first + count - 1, evenly over `over_s` seconds (0:
  * as fast as can be), in several threads, while the main thread watches. False if a job failed. */
@@ -174,6 +190,9 @@ void cluster_churn(struct cluster *cluster);
  * thread; and the loss. False, and the reason on stderr. */
 bool cluster_loss_prepare(const struct cluster_options *options);
 bool cluster_loss_begin(const struct cluster_options *options);
+
+/* cluster_svg.c. False: not written. */
+bool cluster_write_svg(const struct cluster *cluster, const char *path);
 
 /* cluster_machine.c: what this process holds, and what the machine is busy with. */
 double cluster_resident_kib(void);

@@ -57,8 +57,20 @@ static void affinity_choose(struct henge_config *config, uint32_t number, uint32
     }
 }
 
+static void thread_note(void *context, const char *name) {
+    struct cluster *cluster = context;
+    struct cluster_thread *thread = &cluster->threads[cluster->threads_count++];
+    snprintf(thread->name, sizeof(thread->name), "%s", name);
+    if (pthread_getcpuclockid(pthread_self(), &thread->clock) != 0) {
+        thread->name[0] = '\0';
+    }
+}
+
 static bool runtime_open(struct cluster *cluster, uint32_t number) {
     char reason[HENGE_REASON_BYTES];
+    const struct henge_thread_hooks hooks = {sizeof(hooks), cluster, thread_note, NULL};
+    const struct henge_runtime_options options = {.size_bytes = sizeof(options),
+                                                  .thread_hooks = &hooks};
     struct henge_config config = cluster->options.config;
     uint32_t runtimes = cluster->options.runtimes;
     config.nodes_max = (cluster->slots + runtimes - 1) / runtimes;
@@ -69,7 +81,7 @@ static bool runtime_open(struct cluster *cluster, uint32_t number) {
     snprintf(config.bind, sizeof(config.bind), "127.0.0.1:0");
     affinity_choose(&config, number, runtimes);
     enum henge_status status =
-        henge_runtime_create(&config, NULL, &cluster->runtimes[number], reason, sizeof(reason));
+        henge_runtime_create(&config, &options, &cluster->runtimes[number], reason, sizeof(reason));
     if (status != HENGE_OK) {
         return complain("runtime", number, reason);
     }
@@ -258,4 +270,14 @@ static uint64_t clock_ns(clockid_t clock) {
 
 uint64_t cluster_cpu_ns(void) {
     return clock_ns(CLOCK_PROCESS_CPUTIME_ID) - clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+uint64_t cluster_threads_cpu_ns(const struct cluster *cluster, const char *name) {
+    uint64_t sum_ns = 0;
+    for (uint32_t i = 0; i < cluster->threads_count; i++) {
+        if (strcmp(cluster->threads[i].name, name) == 0) {
+            sum_ns += clock_ns(cluster->threads[i].clock);
+        }
+    }
+    return sum_ns;
 }

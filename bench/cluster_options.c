@@ -35,6 +35,7 @@ static const char help[] =
     "  --limit S        longest that anything is waited for (120)\n"
     "  --no-readers     nobody reads: nodes without views and rings\n"
     "  --set KEY=VALUE  any setting of henge, for all nodes and runtimes\n"
+    "  --svg FILE       a picture of the run: who agreed, and the CPU, over time\n"
     "  --json           one JSON object instead of the table\n"
     "  --help           this text\n";
 
@@ -128,6 +129,9 @@ static bool word_take(struct cluster_options *options, int word, const char *tex
         return decimal_take(&options->churn_per_s, "churn", text, 1000);
     case 'l':
         return decimal_take(&options->loss_percent, "loss", text, 50);
+    case 'v':
+        options->svg = text;
+        return true;
     case 's':
         return pair_take(options, text);
     case 'b':
@@ -156,8 +160,9 @@ int cluster_options_parse(struct cluster_options *options, int count, char **arg
         {"threads", required_argument, NULL, 't'}, {"phases", required_argument, NULL, 'p'},
         {"churn", required_argument, NULL, 'c'},   {"loss", required_argument, NULL, 'l'},
         {"set", required_argument, NULL, 's'},     {"no-readers", no_argument, NULL, 'b'},
-        {"json", no_argument, NULL, 'j'},          {"help", no_argument, NULL, 'h'}};
-    enum { WORDS = 8 };
+        {"svg", required_argument, NULL, 'v'},     {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'}};
+    enum { WORDS = 9 };
     int word;
     for (int i = 0; i < NUMBERS; i++) {
         words[WORDS + i] =

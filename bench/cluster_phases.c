@@ -46,20 +46,38 @@ bool cluster_bootstrap(struct cluster *cluster) {
     return true;
 }
 
+static const struct {
+    const char *thread, *row;
+} roles[CLUSTER_ROLES] = {{"henge-io", "idle: of it, thread henge-io"},
+                          {"henge-gossip", "idle: of it, thread henge-gossip"},
+                          {"henge-detect", "idle: of it, thread henge-detect"}};
+
 void cluster_idle(struct cluster *cluster) {
     double nodes = cluster->options.nodes, seconds = cluster->options.idle_s;
     cluster_phase_begin(cluster, "idle");
     struct cluster_totals before = cluster_totals(cluster);
     double busy_s = cluster_machine_busy_s();
     double begin_s = cluster_now_s(cluster);
-    uint64_t cpu_ns = cluster_cpu_ns();
+    uint64_t cpu_ns = cluster_cpu_ns(), roles_ns[CLUSTER_ROLES];
+    for (int role = 0; role < CLUSTER_ROLES; role++) {
+        roles_ns[role] = cluster_threads_cpu_ns(cluster, roles[role].thread);
+    }
     cluster_wait_s(cluster, seconds);
+    for (int role = 0; role < CLUSTER_ROLES; role++) {
+        roles_ns[role] = cluster_threads_cpu_ns(cluster, roles[role].thread) - roles_ns[role];
+    }
     double cpu_s = (double)(cluster_cpu_ns() - cpu_ns) / NS_PER_S;
     seconds = cluster_now_s(cluster) - begin_s;
     busy_s = cluster_machine_busy_s() - busy_s;
     struct cluster_totals after = cluster_totals(cluster);
     double node_s = nodes * seconds;
     cluster_row(cluster, "idle: CPU per node and second", cpu_s * 1e6 / node_s, "us", 32);
+    for (int role = 0; role < CLUSTER_ROLES; role++) {
+        if (roles_ns[role] > 0) {
+            cluster_row(cluster, roles[role].row, (double)roles_ns[role] / NS_PER_US / node_s, "us",
+                        0);
+        }
+    }
     cluster_row(cluster, "idle: packets per node and second",
                 (double)(after.packets_sent - before.packets_sent) / node_s, "packets", 0);
     cluster_row(cluster, "idle: bytes sent per node, second",

@@ -125,6 +125,7 @@ void cluster_rest(struct cluster *cluster) {
 }
 
 void cluster_phase_begin(struct cluster *cluster, const char *name) {
+    cluster->phase_begins_s[cluster->phases_count] = cluster_now_s(cluster);
     cluster->phase_names[cluster->phases_count++] = name;
     if (cluster->is_terminal) {
         fputs("\r\033[K", stderr);
