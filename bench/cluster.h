@@ -71,6 +71,7 @@ struct cluster_totals {
     uint64_t dropped_quota, dropped_send, dropped_kernel;
     uint64_t accusations, verdicts, refutations, pauses, strains;
     uint64_t wakes, memory_bytes; /* of the runtimes, as they are now */
+    uint64_t memory_by_tag[HENGE_MEMORY_TAG_COUNT];
 };
 
 struct cluster_sample {

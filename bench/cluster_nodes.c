@@ -255,6 +255,7 @@ struct cluster_totals cluster_totals(struct cluster *cluster) {
         totals_add(&totals, &stats);
         for (int tag = 0; tag < HENGE_MEMORY_TAG_COUNT && !is_counted[runtime]; tag++) {
             totals.memory_bytes += stats.memory_bytes[tag];
+            totals.memory_by_tag[tag] += stats.memory_bytes[tag];
         }
         totals.wakes += is_counted[runtime] ? 0 : stats.wakes;
         is_counted[runtime] = true;

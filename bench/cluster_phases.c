@@ -2,12 +2,49 @@
  * they tell. */
 #include "bench/cluster.h"
 #include "core/base/clock.h"
+#include <stdlib.h>
 #include <unistd.h>
 
 enum {
     SETTLE_S = 10, /* after the bootstrap, before anything is measured; no longer than --idle */
     KIB = 1024
 };
+
+static const char *const tags[HENGE_MEMORY_TAG_COUNT] = {
+    "memory per node: of it, core", "memory per node: of it, rings",
+    "memory per node: of it, network", "memory per node: of it, members",
+    "memory per node: of it, events"};
+
+/* When all has settled. `before`: what was resident when there was no node. */
+static void memory_rows(struct cluster *cluster, double before) {
+    double nodes = cluster->options.nodes;
+    uint32_t settle_s = cluster->options.idle_s < SETTLE_S ? cluster->options.idle_s : SETTLE_S;
+    cluster_wait_s(cluster, settle_s);
+    struct cluster_totals totals = cluster_totals(cluster);
+    cluster_row(cluster, "memory per node, resident", (cluster_resident_kib() - before) / nodes,
+                "KiB", 200);
+    cluster_row(cluster, "memory per node, resident at most",
+                (cluster_resident_most_kib() - before) / nodes, "KiB", 0);
+    cluster_row(cluster, "memory per node, of the runtimes",
+                (double)totals.memory_bytes / nodes / KIB, "KiB", 0);
+    for (int tag = 0; tag < HENGE_MEMORY_TAG_COUNT; tag++) {
+        cluster_row(cluster, tags[tag], (double)totals.memory_by_tag[tag] / nodes / KIB, "KiB", 0);
+    }
+}
+
+/* Rings that each node has published on its way. */
+static void rings_row(struct cluster *cluster) {
+    struct henge_stats stats;
+    size_t count = 0;
+    double *rings = calloc(cluster->options.nodes, sizeof(*rings));
+    for (uint32_t slot = 0; rings && slot < cluster->options.nodes; slot++) {
+        if (cluster_node_stats(cluster, slot, &stats)) {
+            rings[count++] = (double)stats.ring_version;
+        }
+    }
+    cluster_row_samples(cluster, "bootstrap: rings per node", rings, count, "rings", 20);
+    free(rings);
+}
 
 bool cluster_bootstrap(struct cluster *cluster) {
     uint32_t nodes = cluster->options.nodes;
@@ -34,15 +71,8 @@ bool cluster_bootstrap(struct cluster *cluster) {
                 "packets", 0);
     cluster_row(cluster, "bootstrap: bytes sent per node", (double)totals.bytes_sent / nodes / KIB,
                 "KiB", 0);
-    cluster_wait_s(cluster,
-                   cluster->options.idle_s < SETTLE_S ? cluster->options.idle_s : SETTLE_S);
-    totals = cluster_totals(cluster);
-    cluster_row(cluster, "memory per node, resident", (cluster_resident_kib() - resident) / nodes,
-                "KiB", 200);
-    cluster_row(cluster, "memory per node, resident at most",
-                (cluster_resident_most_kib() - resident) / nodes, "KiB", 0);
-    cluster_row(cluster, "memory per node, of the runtimes",
-                (double)totals.memory_bytes / nodes / KIB, "KiB", 0);
+    rings_row(cluster);
+    memory_rows(cluster, resident);
     return true;
 }
 

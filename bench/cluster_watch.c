@@ -87,6 +87,7 @@ static void sample_keep(struct cluster *cluster, const struct cluster_sample *sa
 
 static void sample_take(struct cluster *cluster, uint64_t now_ns) {
     uint64_t cpu_ns = cluster_cpu_ns();
+    cpu_ns = cpu_ns > cluster->sampled_cpu_ns ? cpu_ns : cluster->sampled_cpu_ns; /* two clocks */
     struct cluster_sample sample = {.at_s = cluster_now_s(cluster),
                                     .agreed = cluster_agreed_share(cluster),
                                     .cpu = (double)(cpu_ns - cluster->sampled_cpu_ns) /
