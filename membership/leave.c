@@ -47,7 +47,7 @@ void leave_start(struct membership *membership, uint64_t deadline_ns) {
         return;
     }
     const struct member *own = &membership->table.members[0];
-    struct liveness liveness = {member_generation(own), own->version, HENGE_LEFT};
+    struct liveness liveness = {member_generation(own), VERSION_OF_LEAVE, HENGE_LEFT};
     membership->departure.own = departure_own_proof(membership);
     merge_self(membership, &liveness, NULL);
     gossip_own_news(membership);

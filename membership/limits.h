@@ -66,6 +66,10 @@ enum {
 #define VERSION_MAX                                                                                \
     (UINT32_C(1) << 31) /* liveness and payload; reached: the generation rises by one */
 
+/* The last word of a life: above what its detector half may have answered meanwhile, of which the
+ * other half has not heard; below an eviction, whose version is VERSION_MAX. */
+#define VERSION_OF_LEAVE (VERSION_MAX - 1)
+
 /* One way through the network and the receiver's queues, as assumed by the dissemination bound: a
  * twentieth of the probe period, which is chosen for the network (50 ms LAN, 100 ms WAN, 10 ms
  * within one machine). */

@@ -183,6 +183,7 @@ static bool view_publish(struct gossip_node *node, uint64_t now_ns, bool with_ri
                                          .ring = node->ring,
                                          .ring_next = node->ring_next,
                                          .role_rings = node->roles ? node->roles->rings : NULL,
+                                         .before = old,
                                          .number = node->view_number + 1};
     struct henge_view *view = view_build(&node->view_owner, &content);
     if (!view) {

@@ -9,6 +9,7 @@ void publication_init(struct publication *publication, uint64_t window_ns, uint6
                       bool is_batched) {
     *publication = (struct publication){.window_ns = window_ns,
                                         .window_max_ns = window_max_ns,
+                                        .members_interval_ns = PUBLICATION_MEMBERS_NS,
                                         .is_batched = is_batched,
                                         .death_ns = TIME_NEVER};
 }
@@ -37,8 +38,9 @@ uint64_t publication_members_due(const struct publication *publication) {
     if (!publication->members_dirty) {
         return TIME_NEVER;
     }
-    return publication->members_published_ns +
-           (publication->generation_dirty ? PUBLICATION_GENERATION_NS : PUBLICATION_MEMBERS_NS);
+    return publication->members_published_ns + (publication->generation_dirty
+                                                    ? PUBLICATION_GENERATION_NS
+                                                    : publication->members_interval_ns);
 }
 
 uint64_t publication_ring_due(const struct publication *publication, bool is_suspecting,
@@ -64,6 +66,11 @@ uint64_t publication_ring_due(const struct publication *publication, bool is_sus
 }
 
 void publication_done(struct publication *publication, uint64_t now_ns, bool with_ring) {
+    const uint64_t interval_ns = publication->members_interval_ns;
+    const bool is_storm = now_ns - publication->members_published_ns < 2 * interval_ns;
+    const uint64_t longer_ns =
+        interval_ns < PUBLICATION_STORM_NS ? 2 * interval_ns : PUBLICATION_STORM_NS;
+    publication->members_interval_ns = is_storm ? longer_ns : PUBLICATION_MEMBERS_NS;
     publication->members_dirty = false;
     publication->generation_dirty = false;
     publication->members_published_ns = now_ns;

@@ -1,7 +1,9 @@
 /* core/runtime/node/publication.h - when a changed view is to be published: a calculation.
  *
- * Members are published at once, then at most every PUBLICATION_MEMBERS_NS; another generation of
- * one at most every PUBLICATION_GENERATION_NS, as its old address is of no use. The ring is dearer
+ * Members are published at once, then at most every PUBLICATION_MEMBERS_NS; while changes go on
+ * that becomes twice as long each time, up to PUBLICATION_STORM_NS: a thousand that join are shown
+ * in some tens of views, not in hundreds. Another generation of one is published at most every
+ * PUBLICATION_GENERATION_NS, as its old address is of no use. The ring is dearer
  * for its users, so: the first change after quiet goes out at once; further ones are gathered until
  * none has come for `window`, at most `window_max`. A death waits as long as other members are
  * suspected but not yet confirmed, at most two shortest suspicions: ten crashes make one ring
@@ -14,6 +16,7 @@
 #include <stdint.h>
 
 #define PUBLICATION_MEMBERS_NS (10 * NS_PER_MS)
+#define PUBLICATION_STORM_NS (16 * PUBLICATION_MEMBERS_NS)
 #define PUBLICATION_GENERATION_NS (1 * NS_PER_MS)
 #define PUBLICATION_RETRY_NS (10 * NS_PER_MS) /* no memory, or live_views_max are alive */
 
@@ -21,6 +24,7 @@ struct publication {
     uint64_t window_ns;
     uint64_t window_max_ns;
     uint64_t members_published_ns;
+    uint64_t members_interval_ns;
     uint64_t ring_published_ns;
     uint64_t ring_first_ns; /* first change not yet published */
     uint64_t ring_last_ns;

@@ -60,11 +60,66 @@ static struct henge_view *view_allocate(struct view_owner *owner,
     struct henge_view *view = memory_alloc_zeroed(owner->memory, bytes, HENGE_MEMORY_MEMBER);
     if (view) {
         view->allocated_bytes = bytes;
+        view->count = count;
         view->slots = slots;
         view->index_by_slot = (uint16_t *)(void *)((uint8_t *)view->members + members_bytes);
         view->shown_slots = view->index_by_slot + slots;
     }
     return view;
+}
+
+static struct view_member shown(const struct view_content *content, uint32_t slot) {
+    const struct member *member = membership_member(content->membership, slot);
+    record_retain(member->record);
+    return (struct view_member){.record = member->record,
+                                .generation = member_generation(member),
+                                .version = member->version,
+                                .slot = (uint16_t)slot,
+                                .status = member->status};
+}
+
+/* In the same slot of the node's own, that is. */
+static bool is_in(const struct henge_view *before, uint32_t slot, uint32_t shown_slot) {
+    if (!before || shown_slot >= before->slots || before->index_by_slot[shown_slot] == 0) {
+        return false;
+    }
+    return before->members[before->index_by_slot[shown_slot] - 1].slot == slot;
+}
+
+/* Those that the last view had not, by name, at the end of the array; how many. */
+static uint32_t newcomers_put(struct henge_view *view, const struct view_content *content) {
+    struct view_member *end = view->members + view->count;
+    uint32_t count = 0;
+    for (uint32_t slot = 0; slot < membership_slots(content->membership); slot++) {
+        if (membership_member(content->membership, slot)->record &&
+            !is_in(content->before, slot, content->numbers[slot] - 1U)) {
+            *(end - ++count) = shown(content, slot);
+        }
+    }
+    if (count > 0) {
+        qsort(end - count, count, sizeof(*end), compare_names);
+    }
+    return count;
+}
+
+/* Most members were there before, and a slot is not given away while a view names it: so the order
+ * is known, but for the newcomers' places in it. */
+static void members_put(struct henge_view *view, const struct view_content *content) {
+    const struct henge_view *before = content->before;
+    const struct view_member *newcomer = view->members + view->count - newcomers_put(view, content);
+    const struct view_member *end = view->members + view->count;
+    struct view_member *to = view->members;
+    for (uint32_t i = 0; before && i < before->count; i++) {
+        const struct view_member *old = &before->members[i];
+        if (!membership_member(content->membership, old->slot)->record) {
+            continue;
+        }
+        while (newcomer < end && strcmp(newcomer->record->name, old->record->name) < 0) {
+            *to++ = *newcomer++;
+        }
+        *to++ = shown(content, old->slot);
+    }
+    ASSERT(to == newcomer);
 }
 
 static void rings_take(struct henge_view *view, const struct view_content *content) {
@@ -81,34 +136,21 @@ static void rings_take(struct henge_view *view, const struct view_content *conte
 }
 
 struct henge_view *view_build(struct view_owner *owner, const struct view_content *content) {
-    const struct membership *membership = content->membership;
     struct henge_view *view = view_allocate(owner, content);
     if (!view) {
         return NULL;
     }
     view->number = content->number;
-    view->fingerprint = membership_fingerprint(membership);
+    view->fingerprint = membership_fingerprint(content->membership);
     view->overlay = content->overlay;
     view->owner = owner;
     view->self_slot = content->numbers[0] - 1U;
     rings_take(view, content);
-    for (uint32_t slot = 0; slot < membership_slots(membership); slot++) {
-        const struct member *member = membership_member(membership, slot);
-        if (member->record) {
-            record_retain(member->record);
-            view->members[view->count++] =
-                (struct view_member){.record = member->record,
-                                     .generation = member_generation(member),
-                                     .version = member->version,
-                                     .slot = (uint16_t)slot,
-                                     .status = member->status};
-        }
-    }
-    qsort(view->members, view->count, sizeof(view->members[0]), compare_names);
+    members_put(view, content);
     for (uint32_t index = 0; index < view->count; index++) {
-        uint16_t shown = (uint16_t)(content->numbers[view->members[index].slot] - 1U);
-        view->shown_slots[index] = shown;
-        view->index_by_slot[shown] = (uint16_t)(index + 1);
+        uint16_t slot = (uint16_t)(content->numbers[view->members[index].slot] - 1U);
+        view->shown_slots[index] = slot;
+        view->index_by_slot[slot] = (uint16_t)(index + 1);
     }
     return view;
 }

@@ -72,6 +72,7 @@ struct view_content {
     struct shared_ring *ring;
     struct shared_ring *ring_next;
     const struct role_rings *role_rings; /* or NULL */
+    const struct henge_view *before;     /* the node's last one, or NULL: its order is taken over */
     uint64_t number;
 };
 

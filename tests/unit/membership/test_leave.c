@@ -159,6 +159,27 @@ static size_t leave_message(const struct cluster *cluster, uint8_t *bytes, size_
     return bytes_written(&writer);
 }
 
+/* The detector half of one who is accused answers with a higher version, of which the other half has
+ * not heard when it leaves: what it says at last counts all the same. */
+Test(leave, is_above_every_version_of_that_life) {
+    struct cluster *cluster = cluster_create(49);
+    cluster_form(cluster, 5);
+    const struct member *leaver = membership_member(cluster->nodes[4].membership, 0);
+    membership_peer_alive(cluster->nodes[1].membership, cluster_slot(cluster, 1, 4),
+                          member_generation(leaver), leaver->version + 3, cluster->now_ns);
+    cluster->nodes[1].is_dirty = true;
+    cr_assert_eq(cluster_look(cluster, 1, 4)->version, leaver->version + 3);
+    leave(cluster, 4, 5 * NS_PER_S);
+    cluster_run(cluster, NS_PER_S);
+    cr_assert_eq(membership_leave_state(cluster->nodes[4].membership), LEAVE_DONE);
+    cluster_kill(cluster, 4);
+    cluster->probes = true;
+    cluster_run(cluster, 60 * NS_PER_S);
+    for (uint32_t i = 0; i < 4; i++)
+        cr_assert_eq(cluster_look(cluster, i, 4)->status, HENGE_LEFT);
+    cluster_destroy(cluster);
+}
+
 Test(leave, is_said_by_its_owner_only) {
     struct cluster *cluster = cluster_create(47);
     cluster_form(cluster, 4);

@@ -48,6 +48,30 @@ Test(publication, the_first_change_after_quiet_goes_out_at_once) {
     cr_assert_eq(publication_ring_due(&publication, false, 0), 10000 * MS);
 }
 
+Test(publication, while_members_change_all_the_time_views_become_rarer) {
+    struct publication publication;
+    publication_init(&publication, 250 * MS, 2000 * MS, true);
+    uint64_t now_ns = 10000 * MS;
+    uint64_t views = 0;
+    for (; now_ns < 11000 * MS; now_ns += MS) {
+        publication_members_changed(&publication);
+        if (publication_members_due(&publication) <= now_ns) {
+            publication_done(&publication, now_ns, false);
+            views++;
+        }
+    }
+    cr_assert(views >= 9 && views <= 12, "%lu", (unsigned long)views);
+    publication_generation_changed(&publication);
+    cr_assert_leq(publication_members_due(&publication), now_ns + 1 * MS, "but for an address");
+    publication_done(&publication, now_ns, false);
+    now_ns += 400 * MS;
+    publication_members_changed(&publication);
+    cr_assert_leq(publication_members_due(&publication), now_ns, "after quiet: at once");
+    publication_done(&publication, now_ns, false);
+    publication_members_changed(&publication);
+    cr_assert_eq(publication_members_due(&publication), now_ns + 10 * MS);
+}
+
 Test(publication, further_changes_are_gathered_at_most_two_seconds) {
     struct publication publication;
     publication_init(&publication, 250 * MS, 2000 * MS, true);
