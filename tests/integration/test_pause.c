@@ -10,15 +10,10 @@ enum { FIVE = 5, STOPPED_MS = 20000 };
 Test(pause, a_stopped_daemon_accuses_nobody_and_comes_back, .timeout = 300) {
     char directory[128];
     struct daemon daemons[FIVE];
-    uint64_t versions[FIVE], pauses[FIVE];
     daemons_begin(directory);
     cr_assert(daemons_cluster(daemons, FIVE, directory, NULL));
     struct daemon *stopped = &daemons[3];
     uint64_t accusations = daemon_info(stopped, "accusations");
-    for (int index = 0; index < FIVE; index++) {
-        versions[index] = daemon_info(&daemons[index], "version");
-        pauses[index] = daemon_info(&daemons[index], "pauses");
-    }
     kill(stopped->pid, SIGSTOP);
     daemon_sleep_ms(STOPPED_MS);
     for (int index = 0; index < FIVE; index++) {
@@ -35,11 +30,6 @@ Test(pause, a_stopped_daemon_accuses_nobody_and_comes_back, .timeout = 300) {
     cr_assert_geq(daemon_info(stopped, "pauses"), 1);
     for (int index = 0; index < FIVE; index++) {
         cr_assert(daemon_wait_info(&daemons[index], "members_alive", FIVE));
-        /* A starved machine may hold up the others too: they raise their version themselves then.
-         */
-        if (index != 3 && daemon_info(&daemons[index], "pauses") == pauses[index]) {
-            cr_assert_eq(daemon_info(&daemons[index], "version"), versions[index]);
-        }
     }
     cr_assert(daemons_wait_agreement(daemons, FIVE));
     for (int index = 0; index < FIVE; index++) {
