@@ -159,8 +159,8 @@ static size_t leave_message(const struct cluster *cluster, uint8_t *bytes, size_
     return bytes_written(&writer);
 }
 
-/* The detector half of one who is accused answers with a higher version, of which the other half has
- * not heard when it leaves: what it says at last counts all the same. */
+/* The detector half of one who is accused answers with a higher version, of which the other half
+ * has not heard when it leaves: what it says at last counts all the same. */
 Test(leave, is_above_every_version_of_that_life) {
     struct cluster *cluster = cluster_create(49);
     cluster_form(cluster, 5);
