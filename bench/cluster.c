@@ -24,7 +24,8 @@
  * - join, leave: of one more node, --changes times; when every other tells of it, and when all
  * agree
  * - restart of all: one after the other, evenly over --restart-s, each without a word and at once
- *   back under its name; from the last one's join until all agree
+ *   back under its name; from the first one's end until the last call of join returned, and until
+ *   all agree
  * - kill of a tenth: at once, without a word; until the others agree; the rings that each of them
  *   published on the way (median and quartiles over nodes, and the most)
  * - churn: with --churn R, R times a second for --duration seconds one of the last tenth leaves or
@@ -66,6 +67,7 @@ static void run(void) {
                 0);
     cluster_row(&cluster, "dropped: nothing to send with", (double)totals.dropped_send, "packets",
                 0);
+    cluster_row(&cluster, "whole run: joins not done in a minute", cluster.joins_late, "in all", 0);
     cluster_row(&cluster, "whole run: verdicts, the right ones too", (double)totals.verdicts,
                 "in all", 0);
 }

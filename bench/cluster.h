@@ -102,6 +102,7 @@ struct cluster {
     struct cluster_node *nodes;  /* slots */
     uint32_t slots;              /* N and the spare ones */
     _Atomic uint32_t up;         /* nodes that live */
+    _Atomic uint32_t joins_late; /* calls that ended without a success */
     bool is_whole;               /* the bootstrap is done: joiners ask all the seeds */
     struct cluster_totals ended; /* counters of past lives; under ended_lock */
     pthread_mutex_t ended_lock;
@@ -114,7 +115,7 @@ struct cluster {
     const char *phase_names[1 + CLUSTER_PHASES];
     double phase_begins_s[1 + CLUSTER_PHASES];
     uint32_t phases_count;
-    uint64_t begin_ns, sampled_ns, sampled_cpu_ns;
+    uint64_t begin_ns, heard_ns, sampled_ns, sampled_cpu_ns;
     bool is_terminal;
     struct report_row rows[CLUSTER_ROWS_MAX];
     size_t rows_count;

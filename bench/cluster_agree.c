@@ -56,19 +56,21 @@ bool cluster_is_agreed(struct cluster *cluster) {
     return true;
 }
 
-/* Whom most hold with is found by a vote of two looks (Boyer and Moore): in the first, what differs
- * cancels out. */
+/* Whom most hold with is found by a vote (Boyer and Moore): what differs cancels out. */
 double cluster_agreed_share(struct cluster *cluster) {
-    struct belief most = {0, 0}, own;
-    uint32_t up = cluster->up, lead = 0, same = 0;
+    static struct belief beliefs[CLUSTER_NODES_MAX + CLUSTER_SPARE]; /* the main thread's */
+    struct belief most = {0, 0};
+    uint32_t up = cluster->up, count = 0, lead = 0, same = 0;
     for (uint32_t slot = 0; slot < cluster->slots; slot++) {
-        if (belief_get(cluster, slot, &own)) {
-            most = lead == 0 ? own : most;
-            lead = is_same(&own, &most) ? lead + 1 : lead - 1;
+        struct belief *own = &beliefs[count];
+        if (belief_get(cluster, slot, own)) {
+            most = lead == 0 ? *own : most;
+            lead = is_same(own, &most) ? lead + 1 : lead - 1;
+            count++;
         }
     }
-    for (uint32_t slot = 0; slot < cluster->slots; slot++) {
-        same += belief_get(cluster, slot, &own) && is_same(&own, &most);
+    for (uint32_t i = 0; i < count; i++) {
+        same += is_same(&beliefs[i], &most);
     }
     return up > 0 && same < up ? (double)same / up : 1;
 }

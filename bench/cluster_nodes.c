@@ -159,6 +159,10 @@ static bool join(struct cluster *cluster, struct henge_node *node, uint32_t slot
         return true; /* the first of all */
     }
     enum henge_status status = henge_node_join(node, seeds, count, JOIN_TIMEOUT_MS);
+    if (status == HENGE_TIMEOUT) {
+        cluster->joins_late++; /* it goes on trying: whether it gets in, the others will say */
+        return true;
+    }
     return status == HENGE_OK || complain("join of node", slot, henge_status_text(status));
 }
 

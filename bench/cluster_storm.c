@@ -49,17 +49,19 @@ void cluster_restart(struct cluster *cluster) {
     struct cluster_totals before = cluster_totals(cluster);
     uint64_t cpu_ns = cluster_cpu_ns();
     cluster_phase_begin(cluster, "restart");
+    double begin_s = cluster_now_s(cluster);
     if (!cluster_crew_run(cluster, restart, 0, cluster->options.nodes,
                           cluster->options.restart_s)) {
         cluster->has_failed = true;
     }
-    double begin_s = cluster_now_s(cluster);
+    double joined_s = cluster_now_s(cluster) - begin_s;
     (void)cluster_wait_agreed(cluster, "restart of all");
     double agreed_s = cluster_now_s(cluster) - begin_s;
     cpu_ns = cluster_cpu_ns() - cpu_ns;
     struct cluster_totals after = cluster_totals(cluster);
-    cluster_row(cluster, "restart of all: within", cluster->options.restart_s, "s", 0);
-    cluster_row(cluster, "restart of all: agreed after the last", agreed_s, "s", 0);
+    cluster_row(cluster, "restart of all: wanted within", cluster->options.restart_s, "s", 0);
+    cluster_row(cluster, "restart of all: last join done", joined_s, "s", 0);
+    cluster_row(cluster, "restart of all: all agree", agreed_s, "s", 0);
     cluster_row(cluster, "restart of all: least that agreed", agreed_least(cluster) * 100, "%", 0);
     cluster_row(cluster, "restart of all: CPU", (double)cpu_ns / NS_PER_S, "s", 0);
     cluster_row(cluster, "restart of all: verdicts", (double)(after.verdicts - before.verdicts),

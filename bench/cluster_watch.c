@@ -11,7 +11,9 @@
 enum {
     TURN_MS = 2,  /* where a moment is looked for */
     REST_MS = 50, /* where time passes, or events tell the moment */
+    HEAR_MS = 250,
     SAMPLE_MS = 250,
+    REST_SAMPLE_MS = 1000, /* looking at a thousand nodes disturbs them */
     EVENTS_CAPACITY = 128
 };
 
@@ -104,25 +106,25 @@ static void sample_take(struct cluster *cluster, uint64_t now_ns) {
     }
 }
 
-static void turn(struct cluster *cluster, long pause_ms) {
+static void turn(struct cluster *cluster, long pause_ms, uint64_t sample_ms) {
     const struct timespec pause = {.tv_nsec = pause_ms * (long)NS_PER_MS};
     nanosleep(&pause, NULL);
     uint64_t now_ns = clock_monotonic_ns();
-    if (now_ns - cluster->sampled_ns < SAMPLE_MS * NS_PER_MS) {
-        return;
-    }
-    if (cluster->listener.hear) {
+    if (cluster->listener.hear && now_ns - cluster->heard_ns >= HEAR_MS * NS_PER_MS) {
+        cluster->heard_ns = now_ns;
         hear(cluster);
     }
-    sample_take(cluster, now_ns);
+    if (now_ns - cluster->sampled_ns >= sample_ms * NS_PER_MS) {
+        sample_take(cluster, now_ns);
+    }
 }
 
 void cluster_turn(struct cluster *cluster) {
-    turn(cluster, TURN_MS);
+    turn(cluster, TURN_MS, SAMPLE_MS);
 }
 
 void cluster_rest(struct cluster *cluster) {
-    turn(cluster, REST_MS);
+    turn(cluster, REST_MS, REST_SAMPLE_MS);
 }
 
 void cluster_phase_begin(struct cluster *cluster, const char *name) {
