@@ -48,12 +48,17 @@ void cluster_node_name(uint32_t slot, char name[HENGE_NAME_BYTES]) {
     snprintf(name, HENGE_NAME_BYTES, "n%u", slot);
 }
 
-/* Runtimes of one process would all choose the same CPUs. */
+/* Runtimes of one process would all choose the same CPU: each gets the next one, for all of its
+ * threads. */
 static void affinity_choose(struct henge_config *config, uint32_t number, uint32_t runtimes) {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    if (runtimes > 1 && strcmp(config->affinity, "auto") == 0) {
-        snprintf(config->affinity, sizeof(config->affinity), "%u",
-                 number % (uint32_t)(cpus > 0 ? cpus : 1));
+    uint32_t cpu = number % (uint32_t)(cpus > 0 ? cpus : 1);
+    if (runtimes == 1 || strcmp(config->affinity, "auto") != 0) {
+        return;
+    }
+    for (uint32_t thread = 0, used = 0; thread < config->threads; thread++) {
+        used += (uint32_t)snprintf(config->affinity + used, sizeof(config->affinity) - used, "%s%u",
+                                   thread == 0 ? "" : ",", cpu);
     }
 }
 
