@@ -16,7 +16,7 @@
  * - memory: resident bytes of the process over what they were before, ten seconds after the
  *   bootstrap; and what the runtimes have allocated
  * - idle: over --idle seconds in which nothing happens; wake-ups are system calls that wake a
- *   thread
+ *   thread; accusations and verdicts are those that nodes made, what others held of it is beside
  * - update: a node changes its metadata; when every other node tells of it (the events' own times,
  *   whole milliseconds). --updates of them, all delays together
  * - crash: a node goes without a word; when the first, half and all of the others tell that it is

@@ -82,9 +82,24 @@ static const struct {
                           {"henge-gossip", "idle: of it, thread henge-gossip"},
                           {"henge-detect", "idle: of it, thread henge-detect"}};
 
+/* What nodes came to hold of others while nobody had left: every node's word counts. */
+struct alarms {
+    uint32_t suspected, failed;
+};
+
+static void alarms_hear(void *context, uint32_t observer, const struct henge_event *event) {
+    struct alarms *alarms = context;
+    (void)observer;
+    alarms->suspected += event->type == HENGE_MEMBER_SUSPECTED;
+    alarms->failed += event->type == HENGE_MEMBER_FAILED;
+}
+
 void cluster_idle(struct cluster *cluster) {
+    struct alarms alarms = {0};
     double nodes = cluster->options.nodes, seconds = cluster->options.idle_s;
     cluster_phase_begin(cluster, "idle");
+    cluster_listen(cluster, 1u << HENGE_MEMBER_FAILED | 1u << HENGE_MEMBER_SUSPECTED,
+                   (struct cluster_listener){&alarms, alarms_hear});
     struct cluster_totals before = cluster_totals(cluster);
     double busy_s = cluster_machine_busy_s();
     double begin_s = cluster_now_s(cluster);
@@ -99,6 +114,7 @@ void cluster_idle(struct cluster *cluster) {
     double cpu_s = (double)(cluster_cpu_ns() - cpu_ns) / NS_PER_S;
     seconds = cluster_now_s(cluster) - begin_s;
     busy_s = cluster_machine_busy_s() - busy_s;
+    cluster_deafen(cluster);
     struct cluster_totals after = cluster_totals(cluster);
     double node_s = nodes * seconds;
     cluster_row(cluster, "idle: CPU per node and second", cpu_s * 1e6 / node_s, "us", 32);
@@ -117,6 +133,8 @@ void cluster_idle(struct cluster *cluster) {
     cluster_row(cluster, "idle: accusations", (double)(after.accusations - before.accusations),
                 "in all", 0);
     cluster_row(cluster, "idle: verdicts", (double)(after.verdicts - before.verdicts), "in all", 0);
+    cluster_row(cluster, "idle: suspicions of others held", alarms.suspected, "in all", 0);
+    cluster_row(cluster, "idle: verdicts on others held", alarms.failed, "in all", 0);
     cluster_row(cluster, "idle: others' share of this machine",
                 (busy_s - cpu_s) / seconds / (double)sysconf(_SC_NPROCESSORS_ONLN) * 100, "%", 0);
 }
