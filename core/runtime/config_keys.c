@@ -71,8 +71,10 @@ static const struct config_row rows[] = {
     NUMBER("members_max", members_max, 2, 65534,
            "Members that a node's table can hold: equal on all nodes, and never reached."),
     NUMBER("readers_max", readers_max, 1, 1024, "Reader handles that may exist at once."),
-    {.shown = {"receive_buffers", "64..32768, a power of two",
-               "Datagrams that may wait in this process before the kernel has to keep them."},
+    {.shown =
+         {"receive_buffers", "64..32768, a power of two",
+          "Datagrams that may wait in this process before the kernel has to keep them: at least so "
+          "many, and 16 per node of nodes_max."},
      .kind = CONFIG_POWER_OF_TWO,
      FIELD(receive_buffers),
      .min = 64,

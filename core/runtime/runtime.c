@@ -17,6 +17,8 @@ enum {
     SENDS_PER_NODE = 16,
     SENDS_MIN = 128,
     SENDS_MAX = 4096,
+    RECEIVED_PER_NODE = 16, /* a wave of gossip reaches all nodes within milliseconds */
+    RECEIVED_MAX = 32768,
     STREAMS_PER_NODE = 4,
     STREAMS_MIN = 128,
     STREAMS_MAX = 1024,
@@ -43,7 +45,9 @@ static uint32_t power_of_two(uint32_t value) {
 static void limits_choose(struct henge_runtime *runtime) {
     const struct henge_config *config = &runtime->config;
     struct runtime_limits *limits = &runtime->limits;
-    uint32_t received = config->receive_buffers;
+    const uint32_t of_nodes = power_of_two(RECEIVED_PER_NODE * config->nodes_max);
+    const uint32_t received = clamp(of_nodes, config->receive_buffers, RECEIVED_MAX);
+    limits->received = received;
     limits->nodes = config->nodes_max;
     limits->sends = clamp(SENDS_PER_NODE * config->nodes_max, SENDS_MIN, SENDS_MAX);
     limits->streams = clamp(STREAMS_PER_NODE * config->nodes_max, STREAMS_MIN, STREAMS_MAX);
@@ -110,7 +114,7 @@ static enum henge_status transport_open(struct henge_runtime *runtime) {
     struct transport_settings settings = {.kind = runtime->config.transport,
                                           .endpoints_max = runtime->limits.nodes,
                                           .streams_max = runtime->limits.streams,
-                                          .receive_buffers = runtime->config.receive_buffers,
+                                          .receive_buffers = runtime->limits.received,
                                           .sends_max = 2 * runtime->limits.sends,
                                           .log = &runtime->log};
     return transport_create(&settings, &runtime->memory, &runtime->transport,

@@ -46,6 +46,7 @@ struct runtime_limits {
     uint32_t sends;                               /* send buffers of each of gossip and detector */
     uint32_t streams;                             /* open at once */
     uint32_t frames;                              /* stream frame buffers */
+    uint32_t received;                            /* datagrams that may wait in this process */
     uint32_t received_quota[BUFFER_HOLDER_COUNT]; /* received buffers that a role may hold */
     uint32_t frames_quota[BUFFER_HOLDER_COUNT];   /* frames that a role may hold */
 };

@@ -85,7 +85,8 @@ struct henge_config {
     uint32_t members_max; /* members_max: 2..65534 (8192); equal on all nodes and never reached, for
                              a full table refuses members that others hold */
     uint32_t readers_max; /* readers_max: 1..1024 (64) */
-    uint32_t receive_buffers; /* receive_buffers: power of two, 64..32768 (1024) */
+    uint32_t receive_buffers; /* receive_buffers: at least so many, power of two, 64..32768 (1024);
+                                 16 per node of nodes_max where that is more */
     uint32_t live_views_max;  /* live_views_max: views alive at once, 2..64 (8) */
     uint64_t random_seed;     /* random_seed: 0 = from the operating system */
 
