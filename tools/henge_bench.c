@@ -31,6 +31,17 @@ static void print_help(FILE *out) {
     }
 }
 
+static int which(const char *problem) {
+    char names[256];
+    size_t used = 0;
+    for (size_t i = 0; i < BENCHES; i++) {
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i == 0 ? "" : ", ",
+                                 benches[i].name);
+    }
+    (void)henge_fail("bench: %s (%s)", problem, names);
+    return HENGE_EXIT_USAGE;
+}
+
 static bool is_bench(const char *name) {
     for (size_t i = 0; i < BENCHES; i++) {
         if (strcmp(benches[i].name, name) == 0) {
@@ -61,17 +72,16 @@ static int run(const char *name, char **argv) {
 int henge_verb_bench(struct henge_common *common, int argc, char **argv) {
     (void)common;
     if (argc < 2) {
-        (void)henge_fail("bench: which of lookup, ring_change, balance, swap, cluster?");
-        return HENGE_EXIT_USAGE;
+        return which("which?");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0) {
         print_help(stdout);
         return 0;
     }
     if (!is_bench(argv[1])) {
-        (void)henge_fail("bench: unknown: %s (lookup, ring_change, balance, swap, cluster)",
-                         argv[1]);
-        return HENGE_EXIT_USAGE;
+        char problem[96];
+        snprintf(problem, sizeof(problem), "unknown: %s", argv[1]);
+        return which(problem);
     }
     return run(argv[1], argv + 1);
 }
