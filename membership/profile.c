@@ -16,6 +16,7 @@ const struct profile profile_henge = {
     .has_nacks = true,
     .has_buddy_notice = true,
     .has_rtt_timeouts = true,
+    .is_ping_repeated = true,
     .has_stream_probe = true,
     .has_pause_guard = true,
     .is_ring_batched = true,

@@ -37,6 +37,7 @@ struct profile {
     bool is_nack_costly;   /* each missing one worsens local health, not the failed probe once */
     bool has_buddy_notice; /* a ping tells its target that it is suspected */
     bool has_rtt_timeouts; /* from the peer's own round trips; else timeout_max */
+    bool is_ping_repeated; /* a silent target is asked again each timeout, not once */
     bool has_stream_probe; /* the last resort, beside the helpers */
     bool has_pause_guard;
 

@@ -50,8 +50,26 @@ void probe_go_indirect(struct probe *probe, uint64_t now_ns) {
 }
 
 void probe_again_sent(struct probe *probe, uint32_t sequence, uint64_t now_ns) {
-    probe->sequence_again = sequence;
+    ASSERT(probe->agains < PROBE_AGAIN_MAX);
+    probe->sequences_again[probe->agains++] = sequence;
     probe->again_sent_ns = now_ns;
+}
+
+bool probe_again_next(struct probe *probe, uint64_t now_ns) {
+    uint64_t next_ns = now_ns + probe->timeout_ns;
+    bool is_worth_it =
+        probe->agains < PROBE_AGAIN_MAX && next_ns + probe->timeout_ns <= probe->end_ns;
+    probe->next_ns = is_worth_it ? next_ns : probe->end_ns;
+    return is_worth_it;
+}
+
+static bool is_again(const struct probe *probe, uint32_t sequence) {
+    for (uint32_t i = 0; i < probe->agains; i++) {
+        if (probe->sequences_again[i] == sequence) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void probe_stream_asked(struct probe *probe, uint32_t sequence) {
@@ -78,7 +96,7 @@ bool probe_is_answered_by(const struct probe *probe, uint32_t sequence, uint64_t
     if (probe->stage <= PROBE_ASKED || sequence == 0) {
         return false;
     }
-    bool is_ours = sequence == probe->sequence_direct || sequence == probe->sequence_again ||
+    bool is_ours = sequence == probe->sequence_direct || is_again(probe, sequence) ||
                    sequence == probe->sequence_indirect || sequence == probe->sequence_stream;
     return is_ours && name_hash == probe->name_hash && generation == probe->generation;
 }
@@ -90,7 +108,8 @@ uint64_t probe_sent_ns(const struct probe *probe, uint32_t sequence) {
     if (sequence == probe->sequence_direct) {
         return probe->direct_sent_ns;
     }
-    return sequence == probe->sequence_again ? probe->again_sent_ns : 0;
+    bool is_last = probe->agains > 0 && sequence == probe->sequences_again[probe->agains - 1];
+    return is_last ? probe->again_sent_ns : 0;
 }
 
 bool probe_nacked(struct probe *probe, uint32_t sequence, uint64_t helper_name_hash) {
@@ -122,7 +141,7 @@ void probe_refused(struct probe *probe, uint64_t now_ns) {
 }
 
 bool probe_is_second_chance_given(const struct probe *probe) {
-    return probe->helpers_asked > 0 || probe->sequence_again != 0;
+    return probe->helpers_asked > 0 || probe->agains > 0;
 }
 
 uint64_t probe_deadline(const struct probe *probe) {

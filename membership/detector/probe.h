@@ -14,7 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PROBE_HELPERS_MAX = 8 }; /* the limit of probe.indirect in henge/config.h */
+enum {
+    PROBE_HELPERS_MAX = 8, /* the limit of probe.indirect in henge/config.h */
+    PROBE_AGAIN_MAX = 5    /* pings beside the helpers: one a timeout in the rest of the probe */
+};
 
 enum probe_stage {
     PROBE_IDLE = 0,
@@ -35,8 +38,10 @@ struct probe {
     uint64_t next_ns; /* when this stage is over, or is tried again */
     uint64_t timeout_ns;
     /* Every message has its own number, 0 = not sent. */
-    uint32_t sequence_direct, sequence_again, sequence_indirect, sequence_stream;
-    uint64_t direct_sent_ns, again_sent_ns;
+    uint32_t sequence_direct, sequence_indirect, sequence_stream;
+    uint32_t sequences_again[PROBE_AGAIN_MAX];
+    uint32_t agains;
+    uint64_t direct_sent_ns, again_sent_ns; /* of the last of them */
     uint32_t helpers_asked;
     uint32_t nacked;                     /* bit i: helpers[i] has sent its nack */
     uint64_t helpers[PROBE_HELPERS_MAX]; /* name hashes */
@@ -58,6 +63,8 @@ void probe_direct_sent(struct probe *probe, uint32_t sequence, uint64_t now_ns,
 /* Direct time is over. The rest gets at least one timeout, even if this turn is late. */
 void probe_go_indirect(struct probe *probe, uint64_t now_ns);
 void probe_again_sent(struct probe *probe, uint32_t sequence, uint64_t now_ns);
+/* Is there time, and room, for one more ping whose answer still counts? Then its turn is next. */
+bool probe_again_next(struct probe *probe, uint64_t now_ns);
 void probe_stream_asked(struct probe *probe, uint32_t sequence);
 void probe_helper_asked(struct probe *probe, uint32_t sequence, uint64_t helper_name_hash);
 void probe_wait(struct probe *probe, uint64_t again_ns);

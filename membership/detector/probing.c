@@ -1,8 +1,8 @@
 /* membership/detector/probing.c - the stages of a probe: the asking half of SWIM. The periodic
  * probe and the verifications go the same way; only the periodic one moves the period.
  *
- * A failure is told only if our own side is above suspicion: the ping was really sent, so was the
- * second try, and all that arrived in time was read. Otherwise the probe is abandoned. */
+ * A failure is told only if our own side is above suspicion: the ping was really sent, so was a
+ * second one, and all that arrived in time was read. Otherwise the probe is abandoned. */
 #include "membership/detector/state.h"
 
 #include "core/base/clock.h"
@@ -177,15 +177,25 @@ static void ask_by_stream(struct detector *detector, struct probe *probe, struct
     }
 }
 
+/* Where most of a failing probe's pings are lost, one more a timeout costs little beside an
+ * accusation that all hear of, and its refutation. */
+static void send_again(struct detector *detector, struct probe *probe, struct outbox *outbox,
+                       const struct peer *peer, const struct held *held) {
+    uint32_t sequence = detector_next_sequence(detector);
+    if (detector_send_ping(detector, outbox, peer, sequence, held)) {
+        probe_again_sent(probe, sequence, detector->now_ns);
+    }
+    if (detector->settings.profile->is_ping_repeated) {
+        (void)probe_again_next(probe, detector->now_ns);
+    }
+}
+
 static void go_indirect(struct detector *detector, struct probe *probe, struct outbox *outbox) {
     const struct peer *peer = peers_at(&detector->peers, probe->slot);
     struct held held = held_of_target(detector, probe, peer);
     probe_go_indirect(probe, detector->now_ns);
     ask_helpers(detector, probe, outbox, &held);
-    uint32_t sequence = detector_next_sequence(detector);
-    if (detector_send_ping(detector, outbox, peer, sequence, &held)) {
-        probe_again_sent(probe, sequence, detector->now_ns);
-    }
+    send_again(detector, probe, outbox, peer, &held);
     if (detector->settings.profile->has_stream_probe) {
         ask_by_stream(detector, probe, outbox, peer, &held);
     }
@@ -254,7 +264,11 @@ static void progress(struct detector *detector, struct probe *probe, uint64_t ho
         }
         break;
     case PROBE_INDIRECT:
-        if (is_due) {
+        if (is_due && detector->now_ns < probe->end_ns) {
+            const struct peer *peer = peers_at(&detector->peers, probe->slot);
+            struct held held = held_of_target(detector, probe, peer);
+            send_again(detector, probe, outbox, peer, &held);
+        } else if (is_due) {
             judge_or_wait(detector, probe, horizon_ns);
         }
         break;

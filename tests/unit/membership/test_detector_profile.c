@@ -100,3 +100,55 @@ Test(profile, lifeguard_tells_the_suspect_and_stretches_its_largest_timeout) {
     cr_assert_eq(world_sent_count(0, MESSAGE_PING_REQ, since), 1);
     world_destroy();
 }
+
+static uint32_t pings_to_1;
+
+static bool drops_all_to_1_but_the_fifth_ping(const struct world_sent *sent) {
+    bool is_ping = sent->from == 0 && sent->to == 1 && sent->message.head.type == MESSAGE_PING;
+    pings_to_1 += is_ping;
+    return sent->to == 1 && !(is_ping && pings_to_1 == 5);
+}
+
+/* Where many packets are lost, the fifth ping may be the first that arrives. */
+Test(profile, henge_asks_a_silent_target_again_each_timeout) {
+    world_create(2, 2);
+    world_run(20 * PERIOD + PERIOD / 2);
+    pings_to_1 = 0;
+    world.drops = drops_all_to_1_but_the_fifth_ping;
+    uint32_t since = world.log_count;
+    uint64_t last_ns = world_run_to_ping(0, 1)->time_ns - PERIOD;
+    world_run(PERIOD / 2);
+    cr_assert_eq(pings_to_1, 5, "answered: no more");
+    for (uint32_t i = since; i < world.log_count; i++) {
+        const struct world_sent *sent = &world.log[i];
+        if (sent->from != 0 || sent->to != 1 || sent->message.head.type != MESSAGE_PING)
+            continue;
+        cr_assert_geq(sent->time_ns - last_ns, 2 * LATENCY, "time for an answer between them");
+        last_ns = sent->time_ns;
+    }
+    cr_assert_eq(world.nodes[0].failed[2], 0);
+    world_destroy();
+}
+
+static uint32_t pings_of_a_failed_probe(const struct profile *profile) {
+    world_create_as(profile, 2, 2);
+    world_run(20 * PERIOD + PERIOD / 2);
+    world.nodes[1].is_crashed = true;
+    uint32_t since = world.log_count;
+    uint32_t pings = 0;
+    for (uint32_t i = 0; i < 20000 && world_failures(0) == 0; i++)
+        world_run(NS_PER_MS);
+    for (uint32_t i = since; i < world.log_count; i++)
+        pings += world.log[i].from == 0 && world.log[i].to == 1 &&
+                 world.log[i].message.head.type == MESSAGE_PING &&
+                 world.log[i].time_ns < world.nodes[0].failed_ns;
+    cr_assert_eq(world.nodes[0].failed[2], 1);
+    world_destroy();
+    return pings;
+}
+
+Test(profile, only_henge_asks_more_than_twice) {
+    cr_expect_eq(pings_of_a_failed_probe(&profile_henge), 6);
+    cr_expect_eq(pings_of_a_failed_probe(&profile_lifeguard), 2);
+    cr_expect_eq(pings_of_a_failed_probe(&profile_classic), 2);
+}

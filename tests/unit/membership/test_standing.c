@@ -204,8 +204,8 @@ Test(standing, what_is_said_in_one_moment_counts_once) {
 
 Test(standing, neither_rare_doubts_nor_those_of_a_few_liars_make_one_step_back) {
     struct cluster *cluster = formed(607, 10);
-    doubt(cluster, 2, 20, 6 * NS_PER_S, 5);
-    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_ACTIVE, "twenty in two minutes");
+    doubt(cluster, 2, 20, 15 * NS_PER_S, 5);
+    cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_ACTIVE, "twenty in five minutes");
     cluster_run(cluster, 60 * NS_PER_S);
     doubt(cluster, 2, 50, NS_PER_S, DOUBTS_ACCUSERS - 1);
     cr_assert_eq(state_at(cluster, 0, 2), HENGE_RING_ACTIVE, "fifty by three");
