@@ -11,7 +11,8 @@
  * that are up as ALIVE, nobody as SUSPECT, and that all have equal fingerprints of members and
  * ring.
  *
- * - bootstrap: all nodes but the seed are started and join through it, 64 at a time; from the first
+ * - bootstrap: all nodes but the seed are started and join through it, 64 at a time; until all see
+ *   all, and until their rings, which follow by publish.window_ms, are equal too; from the first
  *   start
  * - memory: resident bytes of the process over what they were before, ten seconds after the
  *   bootstrap; and what the runtimes have allocated

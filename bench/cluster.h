@@ -150,8 +150,10 @@ bool cluster_crew_run(struct cluster *cluster, bool (*job)(struct cluster *clust
                       uint32_t first, uint32_t count, double over_s);
 
 /* cluster_agree.c: every node that is up holds exactly those as ALIVE, nobody as SUSPECT, and all
- * have the same fingerprints of members and ring. */
-bool cluster_is_agreed(struct cluster *cluster);
+ * have the same fingerprints: of members, or of members and ring. A ring follows its members by
+ * publish.window_ms. */
+enum cluster_agreement { CLUSTER_MEMBERS, CLUSTER_RINGS };
+bool cluster_is_agreed(struct cluster *cluster, enum cluster_agreement on);
 /* The share of them that does, measured against what most hold. Looks at all of them. */
 double cluster_agreed_share(struct cluster *cluster);
 
@@ -166,7 +168,7 @@ void cluster_turn(struct cluster *cluster);
 void cluster_rest(struct cluster *cluster);
 void cluster_wait_s(struct cluster *cluster, double seconds);
 /* False, with a complaint, after limit_s. */
-bool cluster_wait_agreed(struct cluster *cluster, const char *what);
+bool cluster_wait_agreed(struct cluster *cluster, const char *what, enum cluster_agreement on);
 
 /* Rows of the table; a goal is an upper bound, 0: none. */
 void cluster_row(struct cluster *cluster, const char *name, double value, const char *unit,

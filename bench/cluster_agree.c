@@ -13,6 +13,10 @@ static bool is_same(const struct belief *one, const struct belief *other) {
     return one->members == other->members && one->ring == other->ring;
 }
 
+static bool are_members_same(const struct belief *one, const struct belief *other) {
+    return one->members == other->members;
+}
+
 /* False: it is down, or holds somebody as gone who is up, or the reverse. */
 static bool belief_get(struct cluster *cluster, uint32_t slot, struct belief *belief_out) {
     struct henge_stats stats;
@@ -37,19 +41,21 @@ static bool ring_is_whole(struct cluster *cluster, uint32_t slot) {
 }
 
 /* The crew is not at work now: whoever is down stays so meanwhile. */
-bool cluster_is_agreed(struct cluster *cluster) {
+bool cluster_is_agreed(struct cluster *cluster, enum cluster_agreement on) {
+    bool (*agree)(const struct belief *, const struct belief *) =
+        on == CLUSTER_RINGS ? is_same : are_members_same;
     struct belief first = {0, 0}, own;
     uint32_t asked = 0, slot = cluster->cursor;
     for (uint32_t step = 0; step < cluster->slots; step++, slot = (slot + 1) % cluster->slots) {
         if (!cluster->nodes[slot].node) {
             continue;
         }
-        if (!belief_get(cluster, slot, &own) || (asked > 0 && !is_same(&own, &first))) {
+        if (!belief_get(cluster, slot, &own) || (asked > 0 && !agree(&own, &first))) {
             cluster->cursor = slot;
             return false;
         }
         first = own;
-        if (asked++ == 0 && !ring_is_whole(cluster, slot)) {
+        if (asked++ == 0 && on == CLUSTER_RINGS && !ring_is_whole(cluster, slot)) {
             return false;
         }
     }

@@ -57,7 +57,11 @@ bool cluster_bootstrap(struct cluster *cluster) {
         return false;
     }
     double joined_s = cluster_now_s(cluster);
-    if (!cluster_wait_agreed(cluster, "bootstrap")) {
+    if (!cluster_wait_agreed(cluster, "bootstrap", CLUSTER_MEMBERS)) {
+        return false;
+    }
+    double seen_s = cluster_now_s(cluster);
+    if (!cluster_wait_agreed(cluster, "rings of the bootstrap", CLUSTER_RINGS)) {
         return false;
     }
     double agreed_s = cluster_now_s(cluster);
@@ -65,7 +69,8 @@ bool cluster_bootstrap(struct cluster *cluster) {
     cpu_ns = cluster_cpu_ns() - cpu_ns;
     struct cluster_totals totals = cluster_totals(cluster);
     cluster_row(cluster, "bootstrap: last join done", joined_s - begin_s, "s", 0);
-    cluster_row(cluster, "bootstrap: all agree", agreed_s - begin_s, "s", 10);
+    cluster_row(cluster, "bootstrap: all see all", seen_s - begin_s, "s", 10);
+    cluster_row(cluster, "bootstrap: rings equal too", agreed_s - begin_s, "s", 10);
     cluster_row(cluster, "bootstrap: CPU", (double)cpu_ns / NS_PER_S, "s", 0);
     cluster_row(cluster, "bootstrap: packets per node", (double)totals.packets_sent / nodes,
                 "packets", 0);

@@ -124,12 +124,12 @@ static void crash_one(struct cluster *cluster, struct spread *spread, uint32_t t
         times->median_s[turn] = spread->delays_ms[spread->heard / 2] / 1000;
         times->last_s[turn] = spread->delays_ms[spread->heard - 1] / 1000;
     }
-    (void)cluster_wait_agreed(cluster, "crash");
+    (void)cluster_wait_agreed(cluster, "crash", CLUSTER_RINGS);
     double begin_s = cluster_now_s(cluster);
     if (!cluster_node_start(cluster, spread->subject)) {
         cluster->has_failed = true;
     }
-    (void)cluster_wait_agreed(cluster, "restart of the crashed");
+    (void)cluster_wait_agreed(cluster, "restart of the crashed", CLUSTER_RINGS);
     times->back_s[turn] = cluster_now_s(cluster) - begin_s;
 }
 
@@ -169,7 +169,7 @@ static void join_one(struct cluster *cluster, struct spread *spread, double *agr
     if (!cluster_node_start(cluster, spread->subject)) {
         cluster->has_failed = true;
     }
-    (void)cluster_wait_agreed(cluster, "join");
+    (void)cluster_wait_agreed(cluster, "join", CLUSTER_RINGS);
     *agreed_s = cluster_now_s(cluster) - begin_s;
     spread_wait(cluster, spread, others);
 }
@@ -180,7 +180,7 @@ static void leave_one(struct cluster *cluster, struct spread *spread, double *ag
     spread_begin(spread, cluster->options.nodes);
     double begin_s = cluster_now_s(cluster);
     cluster_node_stop(cluster, spread->subject, true);
-    (void)cluster_wait_agreed(cluster, "leave");
+    (void)cluster_wait_agreed(cluster, "leave", CLUSTER_RINGS);
     *agreed_s = cluster_now_s(cluster) - begin_s;
     spread_wait(cluster, spread, cluster->up);
 }

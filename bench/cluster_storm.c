@@ -55,7 +55,7 @@ void cluster_restart(struct cluster *cluster) {
         cluster->has_failed = true;
     }
     double joined_s = cluster_now_s(cluster) - begin_s;
-    (void)cluster_wait_agreed(cluster, "restart of all");
+    (void)cluster_wait_agreed(cluster, "restart of all", CLUSTER_RINGS);
     double agreed_s = cluster_now_s(cluster) - begin_s;
     cpu_ns = cluster_cpu_ns() - cpu_ns;
     struct cluster_totals after = cluster_totals(cluster);
@@ -91,7 +91,7 @@ void cluster_kill(struct cluster *cluster) {
     double begin_s = cluster_now_s(cluster);
     (void)cluster_crew_run(cluster, crash, left, killed, 0);
     double killed_s = cluster_now_s(cluster) - begin_s;
-    (void)cluster_wait_agreed(cluster, "kill of a tenth");
+    (void)cluster_wait_agreed(cluster, "kill of a tenth", CLUSTER_RINGS);
     double agreed_s = cluster_now_s(cluster) - begin_s;
     versions_add(cluster, left, 1, versions);
     struct cluster_totals after = cluster_totals(cluster);
@@ -106,7 +106,7 @@ void cluster_kill(struct cluster *cluster) {
     if (!cluster_crew_run(cluster, cluster_node_start, left, killed, 0)) {
         cluster->has_failed = true;
     }
-    (void)cluster_wait_agreed(cluster, "start of the killed");
+    (void)cluster_wait_agreed(cluster, "start of the killed", CLUSTER_RINGS);
     cluster_row(cluster, "kill of a tenth: back, all agree", cluster_now_s(cluster) - begin_s, "s",
                 0);
 }
@@ -151,7 +151,7 @@ void cluster_churn(struct cluster *cluster) {
                           0)) {
         cluster->has_failed = true;
     }
-    (void)cluster_wait_agreed(cluster, "end of the churn");
+    (void)cluster_wait_agreed(cluster, "end of the churn", CLUSTER_RINGS);
     double back_s = cluster_now_s(cluster) - begin_s;
     struct cluster_totals after = cluster_totals(cluster);
     cluster_row(cluster, "churn: joins and leaves", events, "in all", 0);

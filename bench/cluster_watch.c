@@ -143,9 +143,9 @@ void cluster_wait_s(struct cluster *cluster, double seconds) {
     }
 }
 
-bool cluster_wait_agreed(struct cluster *cluster, const char *what) {
+bool cluster_wait_agreed(struct cluster *cluster, const char *what, enum cluster_agreement on) {
     double until_s = cluster_now_s(cluster) + cluster->options.limit_s;
-    while (!cluster_is_agreed(cluster)) {
+    while (!cluster_is_agreed(cluster, on)) {
         if (cluster_now_s(cluster) > until_s) {
             fprintf(stderr, "bench_cluster: %s: not all agree after %u s, only %.1f %%\n", what,
                     cluster->options.limit_s, cluster_agreed_share(cluster) * 100);
