@@ -58,6 +58,7 @@ void join_start(struct membership *membership, const struct henge_address *seeds
     join->reason = "";
     join->request_id++;
     join->retry_ns = 0;
+    join->wait_ns = JOIN_RETRY_NS / 4;
 }
 
 static void send_join(struct membership *membership, const struct henge_address *seed,
@@ -114,7 +115,8 @@ void join_step(struct membership *membership, struct outbox *outbox) {
             send_join(membership, &hints->addresses[hints->asked], outbox);
     if (join->retry_ns > membership->now_ns)
         return;
-    join->retry_ns = membership->now_ns + JOIN_RETRY_NS;
+    join->retry_ns = membership->now_ns + join->wait_ns;
+    join->wait_ns = join->wait_ns * 2 < JOIN_RETRY_NS ? join->wait_ns * 2 : JOIN_RETRY_NS;
     if (pull_is_active(membership, PULL_FOR_JOIN))
         return;
     ask_round(membership, outbox);

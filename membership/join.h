@@ -1,6 +1,7 @@
 /* membership/join.h - coming into a cluster, and letting others in.
  *
- * The joiner sends its record to all seeds at once, again every second. A seed admits it as news,
+ * The joiner sends its record to all seeds at once, again after a quarter of a second, half of one,
+ * and then every second. A seed admits it as news,
  * and answers with what it held on that name (tombstone included) and its own table: inline when
  * that fits into the reply, else to be pulled over a stream. The join is done when the whole
  * snapshot has been applied. */
@@ -31,6 +32,7 @@ struct join {
     struct token_bucket admissions; /* of others through this node */
     uint32_t request_id;            /* of the present generation's attempts */
     uint64_t retry_ns;              /* TIME_NEVER when not joining */
+    uint64_t wait_ns;               /* from one round to the next: doubles up to JOIN_RETRY_NS */
 };
 
 void join_init(struct join *join, struct memory *memory);

@@ -31,6 +31,8 @@ enum {
     /* Sync. */
     SYNC_BUCKETS = 64,
     SYNC_PERIODS_RANDOM = 30,
+    SYNCS_PER_S = 1,
+    SYNCS_BURST = 8,
     SYNC_FULL_MEMBERS = 32,
     RECORDS_DATAGRAMS_MAX = 4,
     RECORDS_DATAGRAM_TYPICAL = 10, /* records in one: 130 bytes each, with their liveness */
@@ -57,7 +59,6 @@ enum {
 #define JOIN_RETRY_NS NS_PER_S
 #define JOIN_PULL_RETRY_NS (50 * NS_PER_MS) /* at least; up to four times that */
 #define CONTACT_ALONE_MAX_NS (10 * NS_PER_S)
-#define SYNC_INTERVAL_NS NS_PER_S
 #define SYNC_FULL_NS (30 * NS_PER_S) /* whole tables, in profiles that do so (memberlist's LAN) */
 #define SCRIPT_SHARED_NS (5 * NS_PER_S)
 #define GENERATION_ADOPT_NS NS_PER_S

@@ -170,8 +170,8 @@ void membership_stream_ended(struct membership *membership, uint64_t request_tok
 
 /* Orders. */
 enum membership_join_state { JOIN_IDLE = 0, JOIN_UNDER_WAY, JOIN_DONE, JOIN_REFUSED };
-/* Contacts all seeds at once, and again every second until joined; they stay known as seeds for
- * healing. After a leave this starts a new generation. */
+/* Contacts all seeds at once, and again, after a second at most, until joined; they stay known as
+ * seeds for healing. After a leave this starts a new generation. */
 void membership_join(struct membership *membership, const struct henge_address *seeds, size_t count,
                      uint64_t now_ns);
 /* The seeds' names have been resolved again. None keeps the old ones. */

@@ -304,6 +304,7 @@ void records_receive(struct membership *membership, struct delivery *delivery) {
     }
     if (!delivery_check(membership, delivery, records.count))
         return;
+    const uint64_t fingerprint = membership->table.fingerprint;
     struct update update;
     struct record_fields fields;
     for (uint32_t i = 0; i < records.count; i++) {
@@ -312,6 +313,8 @@ void records_receive(struct membership *membership, struct delivery *delivery) {
                    delivery);
     }
     delivery_trailing(membership, delivery);
+    if (membership->table.fingerprint != fingerprint)
+        sync_brought(membership);
     if (delivery->source->stream == 0) {
         if ((records.flags & RECORDS_USE_STREAM) != 0)
             follow_by_stream(membership, delivery, records.request_id);

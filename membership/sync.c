@@ -5,8 +5,14 @@
 #include "membership/state.h"
 #include <string.h>
 
+/* Of the dissemination bound: the first random SYNC; one after a repair that brought something. */
+enum { FIRST_PARTS = 2, SOON_PARTS = 4 };
+
 void sync_init(struct sync *sync, struct memory *memory) {
-    *sync = (struct sync){.memory = memory, .wanted_slot = NO_SLOT, .random_due_ns = TIME_NEVER};
+    *sync = (struct sync){.memory = memory,
+                          .budget = token_bucket_of(SYNCS_PER_S, SYNCS_BURST),
+                          .wanted_slot = NO_SLOT,
+                          .random_due_ns = TIME_NEVER};
 }
 
 void sync_deinit(struct sync *sync) {
@@ -70,6 +76,18 @@ static uint64_t longest_interval(const struct membership *membership) {
 
 void sync_no_room(struct membership *membership) {
     membership->sync.no_room_until_ns = membership->now_ns + longest_interval(membership);
+}
+
+void sync_brought(struct membership *membership) {
+    struct sync *sync = &membership->sync;
+    if (membership->settings.profile->is_sync_full || sync->random_due_ns == TIME_NEVER)
+        return;
+    uint64_t soon_ns = gossip_bound_ns(membership) / SOON_PARTS;
+    uint64_t due_ns = membership->now_ns + soon_ns / 2 + random_below(&membership->random, soon_ns);
+    if (due_ns >= sync->random_due_ns)
+        return;
+    sync->random_due_ns = due_ns;
+    sync->random_mean_ns = 0;
 }
 
 bool sync_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_t fingerprint,
@@ -208,14 +226,13 @@ static uint64_t random_interval(struct membership *membership) {
     uint64_t longest_ns = longest_interval(membership);
     uint64_t mean_ns = sync->random_mean_ns * 2;
     if (mean_ns == 0)
-        mean_ns = gossip_bound_ns(membership);
+        mean_ns = gossip_bound_ns(membership) / FIRST_PARTS;
     sync->random_mean_ns = mean_ns = mean_ns < longest_ns ? mean_ns : longest_ns;
     return mean_ns / 2 + random_below(&membership->random, mean_ns + 1);
 }
 
 static void send_to_member(struct membership *membership, uint32_t slot, struct outbox *outbox) {
     const struct member *member = &membership->table.members[slot];
-    membership->sync.earliest_ns = membership->now_ns + SYNC_INTERVAL_NS;
     /* Generation 0: it is to be heard also by an incarnation that is not known here yet. */
     (void)sync_send(membership, &member->record->address, 0, 0, outbox);
 }
@@ -254,7 +271,7 @@ void sync_step(struct membership *membership, struct outbox *outbox) {
         sync->random_due_ns = membership->now_ns + random_interval(membership);
     if (sync->random_due_ns <= membership->now_ns)
         random_sync(membership, outbox);
-    if (sync->wanted_slot == NO_SLOT || sync->earliest_ns > membership->now_ns)
+    if (sync->wanted_slot == NO_SLOT || !token_bucket_take(&sync->budget, membership->now_ns))
         return;
     uint32_t slot = sync->wanted_slot;
     sync->wanted_slot = NO_SLOT;
@@ -264,7 +281,7 @@ void sync_step(struct membership *membership, struct outbox *outbox) {
 
 uint64_t sync_deadline(const struct membership *membership) {
     const struct sync *sync = &membership->sync;
-    if (sync->wanted_slot != NO_SLOT && sync->earliest_ns < sync->random_due_ns)
-        return sync->earliest_ns;
-    return sync->random_due_ns;
+    uint64_t ready_ns = token_bucket_ready(&sync->budget);
+    bool is_waiting = sync->wanted_slot != NO_SLOT && ready_ns < sync->random_due_ns;
+    return is_waiting ? ready_ns : sync->random_due_ns;
 }

@@ -2,7 +2,9 @@
  *
  * When a peer's fingerprint and ours differ although both are older than the dissemination bound,
  * bucket sums are exchanged (SYNC, answered once) and each side pulls the buckets that differ
- * (pull.h). Besides, one random member now and then, whatever the fingerprints say. A table that
+ * (pull.h). Besides, one random member now and then, whatever the fingerprints say; and soon again
+ * after a repair that brought something, for there may be more: so a thousand that join at once are
+ * known to all within a second or two. A table that
  * had no room for what a pull brought will differ again: for a while only these random ones are
  * left. In profiles with full sync nothing is compared: now and then two members exchange all they
  * have. */
@@ -13,6 +15,7 @@
 #include "membership/limits.h"
 #include "membership/outbox.h"
 #include "membership/pull.h"
+#include "membership/token_bucket.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,9 +30,9 @@ struct peer_report {
 };
 
 struct sync {
-    uint32_t wanted_slot;      /* NO_SLOT: none */
-    uint64_t earliest_ns;      /* of the next one, so that there is at most one per second */
-    uint64_t no_room_until_ns; /* of the table: till then differences are left alone */
+    uint32_t wanted_slot;                   /* NO_SLOT: none */
+    struct token_bucket budget;             /* of those sent: one per second, a few at once */
+    uint64_t no_room_until_ns;              /* of the table: till then differences are left alone */
     uint64_t random_due_ns, random_mean_ns; /* the mean doubles up to SYNC_PERIODS_RANDOM */
     struct memory *memory;
     struct peer_report *reports;
@@ -44,6 +47,8 @@ bool sync_peer_fingerprint(struct membership *membership, uint32_t slot, uint64_
                            uint64_t age_ns);
 /* Wants a SYNC with this member at the next step. */
 void sync_want(struct membership *membership, uint32_t slot);
+/* A repair brought something: there may be more to repair. */
+void sync_brought(struct membership *membership);
 /* A pull brought somebody for whom the table has no room. */
 void sync_no_room(struct membership *membership);
 void sync_step(struct membership *membership, struct outbox *outbox);
