@@ -97,6 +97,7 @@ struct cluster_listener {
 struct cluster {
     struct cluster_options options;
     struct henge_runtime *runtimes[CLUSTER_RUNTIMES_MAX];
+    struct henge_allocator allocators[CLUSTER_RUNTIMES_MAX]; /* an arena each, or none */
     struct cluster_thread threads[CLUSTER_RUNTIMES_MAX * CLUSTER_ROLES];
     _Atomic uint32_t threads_count;
     struct cluster_node *nodes;  /* slots */

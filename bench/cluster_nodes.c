@@ -1,5 +1,8 @@
 /* bench/cluster_nodes.c - runtimes, and the lives of nodes on them; see cluster.h. */
 #include "bench/cluster.h"
+#ifdef HENGE_BENCH_JEMALLOC
+#include <henge/jemalloc.h>
+#endif
 #include "core/base/clock.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,10 +74,33 @@ static void thread_note(void *context, const char *name) {
     }
 }
 
+/* NULL: malloc. */
+static const struct henge_allocator *allocator_open(struct cluster *cluster, uint32_t number) {
+#ifdef HENGE_BENCH_JEMALLOC
+    struct henge_allocator *allocator = &cluster->allocators[number];
+    return henge_jemalloc_create(allocator) == HENGE_OK ? allocator : NULL;
+#else
+    (void)cluster;
+    (void)number;
+    return NULL;
+#endif
+}
+
+static void allocator_close(struct henge_allocator *allocator) {
+#ifdef HENGE_BENCH_JEMALLOC
+    if (allocator->alloc) {
+        henge_jemalloc_destroy(allocator);
+    }
+#else
+    (void)allocator;
+#endif
+}
+
 static bool runtime_open(struct cluster *cluster, uint32_t number) {
     char reason[HENGE_REASON_BYTES];
     const struct henge_thread_hooks hooks = {sizeof(hooks), cluster, thread_note, NULL};
     const struct henge_runtime_options options = {.size_bytes = sizeof(options),
+                                                  .allocator = allocator_open(cluster, number),
                                                   .thread_hooks = &hooks};
     struct henge_config config = cluster->options.config;
     uint32_t runtimes = cluster->options.runtimes;
@@ -131,6 +157,7 @@ void cluster_close(struct cluster *cluster) {
         if (cluster->runtimes[number]) {
             henge_runtime_destroy(cluster->runtimes[number]);
         }
+        allocator_close(&cluster->allocators[number]);
     }
     free(cluster->nodes);
     free(cluster->samples);

@@ -55,6 +55,7 @@ static const struct counter counters_64[] = {
     COUNTER(views_reclaimed),
     COUNTER(views_delayed),
     COUNTER(rings_refused),
+    COUNTER(rings_put_off),
     COUNTER(oldest_section_ms),
     COUNTER(turns_io),
     COUNTER(turns_gossip),

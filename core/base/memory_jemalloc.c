@@ -4,10 +4,12 @@
  * would outlive the arena it came from. */
 #include "henge/jemalloc.h"
 #include <jemalloc/jemalloc.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
-enum { CONTROL_NAME_BYTES = 64 };
+enum { CONTROL_NAME_BYTES = 64, FREE_KEPT_MS = 1000 };
 
 static unsigned arena_of(const void *context) {
     return (unsigned)(uintptr_t)context;
@@ -37,10 +39,21 @@ static void arena_release(void *context, void *block, size_t bytes, enum henge_m
     dallocx(block, MALLOCX_TCACHE_NONE);
 }
 
+static bool decay_set(unsigned arena, const char *what, ssize_t ms) {
+    char name[CONTROL_NAME_BYTES];
+    snprintf(name, sizeof(name), "arena.%u.%s_decay_ms", arena, what);
+    return mallctl(name, NULL, NULL, &ms, sizeof(ms)) == 0;
+}
+
 enum henge_status henge_jemalloc_create(struct henge_allocator *allocator_out) {
     unsigned arena = 0;
     size_t arena_bytes = sizeof(arena);
     if (mallctl("arenas.create", &arena, &arena_bytes, NULL, 0) != 0) {
+        return HENGE_SYSTEM;
+    }
+    /* What a storm of changes leaves behind goes back soon, all of it: pages that are only marked
+     * as free (MADV_FREE) still count as this process's. */
+    if (!decay_set(arena, "dirty", FREE_KEPT_MS) || !decay_set(arena, "muzzy", 0)) {
         return HENGE_SYSTEM;
     }
     *allocator_out = (struct henge_allocator){.size_bytes = sizeof(struct henge_allocator),

@@ -13,51 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    SENDS_PER_NODE = 16,
-    SENDS_MIN = 128,
-    SENDS_MAX = 4096,
-    RECEIVED_PER_NODE = 16, /* a wave of gossip reaches all nodes within milliseconds */
-    RECEIVED_MAX = 32768,
-    STREAMS_PER_NODE = 4,
-    STREAMS_MIN = 128,
-    STREAMS_MAX = 1024,
-    FEED_CAPACITY = 1024 /* gossip <-> detector: state, offered again when full */
-};
-
-static uint32_t clamp(uint32_t value, uint32_t low, uint32_t high) {
-    if (value < low) {
-        return low;
-    }
-    return value > high ? high : value;
-}
-
-static uint32_t power_of_two(uint32_t value) {
-    uint32_t power = 4;
-    while (power < value) {
-        power *= 2;
-    }
-    return power;
-}
-
-/* Who may hold how much. Gossip has half of the received datagrams, the detector the rest but an
- * eighth, which io keeps: so a stalled gossip thread leaves the detector its own share. */
-static void limits_choose(struct henge_runtime *runtime) {
-    const struct henge_config *config = &runtime->config;
-    struct runtime_limits *limits = &runtime->limits;
-    const uint32_t of_nodes = power_of_two(RECEIVED_PER_NODE * config->nodes_max);
-    const uint32_t received = clamp(of_nodes, config->receive_buffers, RECEIVED_MAX);
-    limits->received = received;
-    limits->nodes = config->nodes_max;
-    limits->sends = clamp(SENDS_PER_NODE * config->nodes_max, SENDS_MIN, SENDS_MAX);
-    limits->streams = clamp(STREAMS_PER_NODE * config->nodes_max, STREAMS_MIN, STREAMS_MAX);
-    limits->frames_quota[BUFFER_HOLDER_GOSSIP] = limits->streams;
-    limits->frames_quota[BUFFER_HOLDER_DETECTOR] = limits->streams / 8;
-    /* whole frames on their way to a role and back */
-    limits->frames = limits->streams + limits->streams / 8;
-    limits->received_quota[BUFFER_HOLDER_GOSSIP] = received / 2;
-    limits->received_quota[BUFFER_HOLDER_DETECTOR] = received / 2 - received / 8;
-}
+enum { FEED_CAPACITY = 1024 /* gossip <-> detector: state, offered again when full */ };
 
 /* The largest number of messages that can be under way, by their kinds; a push never finds the
  * queue full where an ASSERT says so. */
@@ -81,16 +37,17 @@ static bool queues_create(struct henge_runtime *runtime) {
     uint32_t from_gossip = 2 * limits->sends + 4;
     /* the same + ATTACH, DETACH */
     uint32_t from_detector = from_gossip + 2 * limits->nodes;
-    queues->io_to_gossip = queue_create(memory, power_of_two(to_gossip + 1), line);
-    queues->io_to_detector = queue_create(memory, power_of_two(to_detector + 1), line);
-    queues->gossip_to_io = queue_create(memory, power_of_two(from_gossip + 1), line);
-    queues->detector_to_io = queue_create(memory, power_of_two(from_detector + 1), line);
+    queues->io_to_gossip = queue_create(memory, limits_power_of_two(to_gossip + 1), line);
+    queues->io_to_detector = queue_create(memory, limits_power_of_two(to_detector + 1), line);
+    queues->gossip_to_io = queue_create(memory, limits_power_of_two(from_gossip + 1), line);
+    queues->detector_to_io = queue_create(memory, limits_power_of_two(from_detector + 1), line);
     queues->gossip_to_detector = queue_create(memory, FEED_CAPACITY, line);
     queues->detector_to_gossip = queue_create(memory, FEED_CAPACITY, line);
-    queues->gossip_returns = queue_create(memory, power_of_two(gossip_received + 1), word);
-    queues->detector_returns = queue_create(memory, power_of_two(detector_received + 1), word);
-    queues->gossip_sent = queue_create(memory, power_of_two(limits->sends + 1), word);
-    queues->detector_sent = queue_create(memory, power_of_two(limits->sends + 1), word);
+    queues->gossip_returns = queue_create(memory, limits_power_of_two(gossip_received + 1), word);
+    queues->detector_returns =
+        queue_create(memory, limits_power_of_two(detector_received + 1), word);
+    queues->gossip_sent = queue_create(memory, limits_power_of_two(limits->sends + 1), word);
+    queues->detector_sent = queue_create(memory, limits_power_of_two(limits->sends + 1), word);
     return queues->io_to_gossip && queues->io_to_detector && queues->gossip_to_io &&
            queues->detector_to_io && queues->gossip_to_detector && queues->detector_to_gossip &&
            queues->gossip_returns && queues->detector_returns && queues->gossip_sent &&
@@ -135,6 +92,9 @@ static enum henge_status roles_create(struct henge_runtime *runtime) {
     }
     runtime->identities = identities_create(&runtime->memory, secrets[0]);
     runtime->rings = ring_house_create(&runtime->memory, secrets[1]);
+    if (runtime->rings) {
+        runtime->rings->has_budget = true;
+    }
     if (!runtime->nodes || !runtime->readers || !runtime->epochs || !runtime->store ||
         !runtime->identities || !runtime->rings || !queues_create(runtime)) {
         return HENGE_NO_MEMORY;
@@ -156,7 +116,7 @@ static enum henge_status parts_create(struct henge_runtime *runtime) {
                  "libsodium cannot start");
         return status;
     }
-    limits_choose(runtime);
+    runtime->limits = limits_of(&runtime->config);
     status = transport_open(runtime);
     if (status != HENGE_OK) {
         return status;

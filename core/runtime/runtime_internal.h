@@ -10,6 +10,7 @@
 #include "core/base/memory.h"
 #include "core/base/queue.h"
 #include "core/runtime/control.h"
+#include "core/runtime/limits.h"
 #include "core/runtime/node/detector_node.h"
 #include "core/runtime/node/gossip_node.h"
 #include "core/runtime/spread.h"
@@ -39,16 +40,6 @@ struct role_queues {
     struct queue *gossip_to_detector, *detector_to_gossip;
     struct queue *gossip_returns, *detector_returns; /* received buffers, back to io */
     struct queue *gossip_sent, *detector_sent;       /* send buffers, back from io */
-};
-
-struct runtime_limits {
-    uint32_t nodes;
-    uint32_t sends;                               /* send buffers of each of gossip and detector */
-    uint32_t streams;                             /* open at once */
-    uint32_t frames;                              /* stream frame buffers */
-    uint32_t received;                            /* datagrams that may wait in this process */
-    uint32_t received_quota[BUFFER_HOLDER_COUNT]; /* received buffers that a role may hold */
-    uint32_t frames_quota[BUFFER_HOLDER_COUNT];   /* frames that a role may hold */
 };
 
 struct runtime_thread {

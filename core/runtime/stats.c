@@ -35,6 +35,7 @@ static void gossip_stats(const struct gossip_node_counters *from, struct henge_s
     to->views_reclaimed = counter_get(&from->views_reclaimed);
     to->views_delayed = counter_get(&from->views_delayed);
     to->rings_refused = counter_get(&from->rings_refused);
+    to->rings_put_off = counter_get(&from->rings_put_off);
 }
 
 static void detector_stats(const struct detector_node_counters *from, struct henge_stats *to) {

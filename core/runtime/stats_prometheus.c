@@ -72,6 +72,7 @@ static const struct metric {
     COUNTER(views_published, "Views published."),
     COUNTER(views_reclaimed, "Views reclaimed."),
     COUNTER(views_delayed, "Publications put off because too many views were held."),
+    COUNTER(rings_put_off, "Rings that waited: many nodes of the process build others."),
     COUNTER(rings_refused, "Publications with the ring before: too many points for one."),
     COUNTER(turns_io, "Turns of the io role."),
     COUNTER(turns_gossip, "Turns of the gossip role."),

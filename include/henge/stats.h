@@ -53,6 +53,7 @@ struct henge_stats {
     uint64_t evictions;       /* ordered on this node */
     uint64_t leaves_refused;  /* said by others than their owner */
     uint64_t members_refused; /* times one found no room in the table: members_max is too small */
+    uint64_t rings_put_off;   /* waits of a ring while other nodes of this process build theirs */
     uint64_t rings_refused;   /* publications without one: more than 2^24 points, henge/reader.h */
     uint64_t events_lost;
 

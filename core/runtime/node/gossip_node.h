@@ -68,7 +68,7 @@ struct gossip_node_counters {
     counter malformed, misdirected;
     counter accusations, verdicts, updates_sent, updates_received, updates_news, updates_refused;
     counter syncs_started, records_received, evictions, leaves_refused, members_refused;
-    counter views_published, views_reclaimed, views_delayed, rings_refused;
+    counter views_published, views_reclaimed, views_delayed, rings_refused, rings_put_off;
     counter oldest_view_number, oldest_view_retired_ns; /* retired, not yet reclaimed; 0 = none */
 };
 
@@ -92,6 +92,7 @@ struct gossip_node {
     struct publication publication;
     bool has_unshown;               /* members in the overlay that the view does not show yet */
     uint64_t publish_not_before_ns; /* after a publication that could not be */
+    uint64_t ring_not_before_ns;    /* after a ring that there was no budget for */
     uint64_t removal_ns; /* when the next DEAD member leaves the ring, TIME_NEVER = none */
     uint64_t view_number;
     uint64_t ring_publications; /* also of rings that were the same again */
@@ -182,6 +183,8 @@ uint32_t gossip_node_shown_slot(const struct gossip_node *node, uint32_t slot);
 
 /* gossip_ring.c: the rings of the members that are in them now. False: no memory. */
 bool gossip_node_ring_renew(struct gossip_node *node, uint64_t now_ns);
+/* Is the present one there, for another node made it, or may it be made now? Takes it as made. */
+bool gossip_node_ring_is_affordable(const struct gossip_node *node, uint64_t now_ns);
 /* The number and fingerprint of the present one only. */
 void gossip_node_ring_renew_unread(struct gossip_node *node, uint64_t now_ns);
 void gossip_node_rings_release(struct gossip_node *node);

@@ -275,11 +275,17 @@ static uint64_t points_of(const struct record *record) {
     return (uint64_t)record->vnodes * record->weight;
 }
 
-void gossip_node_ring_renew_unread(struct gossip_node *node, uint64_t now_ns) {
+/* What the present ring would be made of, without making it. */
+struct ring_sum {
+    uint64_t fingerprint;
+    uint64_t points;
+    size_t count;
+};
+
+static struct ring_sum ring_sum_of(const struct gossip_node *node, uint64_t now_ns) {
+    struct ring_sum total = {0};
     uint64_t sum = 0;
-    size_t count = 0;
     size_t joining = 0;
-    uint64_t points = 0;
     uint64_t points_joining = 0;
     uint32_t slots = membership_slots(node->membership);
     for (uint32_t slot = 0; slot < slots; slot++) {
@@ -289,25 +295,33 @@ void gossip_node_ring_renew_unread(struct gossip_node *node, uint64_t now_ns) {
         }
         if (is_member_of(HENGE_RING_CURRENT, member->record->ring_state)) {
             sum += ring_hash_of(member->record, slot);
-            points += points_of(member->record);
-            count++;
+            total.points += points_of(member->record);
+            total.count++;
         } else {
             points_joining += points_of(member->record);
             joining++;
         }
     }
-    if (count == 0) {
+    if (total.count == 0) {
         sum = ring_sum_active(node, now_ns);
-        points = points_joining;
-        count = joining;
-    }
-    node->is_ring_refused = points > RING_POINTS_MAX;
-    if (node->is_ring_refused) {
-        return;
+        total.points = points_joining;
+        total.count = joining;
     }
     const struct ring_parameters parameters = gossip_node_ring_parameters(node, 0);
-    const uint64_t fingerprint = ring_fingerprint_of_sum(&parameters, sum, count);
-    if (node->ring_version == 0 || node->ring_fingerprint != fingerprint) {
-        ring_replaced(node, fingerprint);
+    total.fingerprint = ring_fingerprint_of_sum(&parameters, sum, total.count);
+    return total;
+}
+
+bool gossip_node_ring_is_affordable(const struct gossip_node *node, uint64_t now_ns) {
+    const struct ring_sum now = ring_sum_of(node, now_ns);
+    return ring_house_allows(node->view_owner.rings, now.fingerprint, now.count, now_ns);
+}
+
+void gossip_node_ring_renew_unread(struct gossip_node *node, uint64_t now_ns) {
+    const struct ring_sum now = ring_sum_of(node, now_ns);
+    node->is_ring_refused = now.points > RING_POINTS_MAX;
+    if (!node->is_ring_refused &&
+        (node->ring_version == 0 || node->ring_fingerprint != now.fingerprint)) {
+        ring_replaced(node, now.fingerprint);
     }
 }

@@ -254,8 +254,23 @@ void gossip_node_slot_forgotten(struct gossip_node *node, uint32_t slot) {
 }
 
 static uint64_t ring_due(const struct gossip_node *node) {
-    return publication_ring_due(&node->publication, membership_is_suspecting(node->membership),
-                                membership_suspicion_min_ns(node->membership));
+    uint64_t due_ns =
+        publication_ring_due(&node->publication, membership_is_suspecting(node->membership),
+                             membership_suspicion_min_ns(node->membership));
+    return due_ns > node->ring_not_before_ns ? due_ns : node->ring_not_before_ns;
+}
+
+/* Who has to wait for the budget of the thread's rings asks again. */
+static bool is_ring_due(struct gossip_node *node, uint64_t now_ns) {
+    if (ring_due(node) > now_ns) {
+        return false;
+    }
+    if (node->settings.is_unread || gossip_node_ring_is_affordable(node, now_ns)) {
+        return true;
+    }
+    node->ring_not_before_ns = now_ns + PUBLICATION_AFFORD_NS;
+    counter_add(&node->counters.rings_put_off, 1);
+    return false;
 }
 
 static uint64_t removal_next(const struct gossip_node *node, uint64_t now_ns) {
@@ -281,7 +296,7 @@ void gossip_node_publish_due(struct gossip_node *node, uint64_t now_ns) {
         publication_ring_changed(&node->publication, now_ns, false);
         node->removal_ns = removal_next(node, now_ns);
     }
-    bool ring_is_due = ring_due(node) <= now_ns;
+    bool ring_is_due = is_ring_due(node, now_ns);
     if (ring_is_due || publication_members_due(&node->publication) <= now_ns) {
         if (!view_publish(node, now_ns, ring_is_due)) {
             node->publish_not_before_ns = now_ns + PUBLICATION_RETRY_NS;

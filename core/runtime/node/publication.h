@@ -18,7 +18,8 @@
 #define PUBLICATION_MEMBERS_NS (10 * NS_PER_MS)
 #define PUBLICATION_STORM_NS (16 * PUBLICATION_MEMBERS_NS)
 #define PUBLICATION_GENERATION_NS (1 * NS_PER_MS)
-#define PUBLICATION_RETRY_NS (10 * NS_PER_MS) /* no memory, or live_views_max are alive */
+#define PUBLICATION_AFFORD_NS (100 * NS_PER_MS) /* no budget for a ring: ring_house.h */
+#define PUBLICATION_RETRY_NS (10 * NS_PER_MS)   /* no memory, or live_views_max are alive */
 
 struct publication {
     uint64_t window_ns;

@@ -54,6 +54,24 @@ static struct ring_table *find(const struct ring_house *house, const struct ring
     return table;
 }
 
+bool ring_house_allows(struct ring_house *house, uint64_t fingerprint, size_t count,
+                       uint64_t now_ns) {
+    if (!house->has_budget) {
+        return true;
+    }
+    for (const struct ring_table *table = house->tables; table; table = table->next) {
+        if (henge_ring_fingerprint(table->ring) == fingerprint) {
+            return true;
+        }
+    }
+    const uint64_t paid_ns = house->paid_until_ns > now_ns ? house->paid_until_ns : now_ns;
+    if (paid_ns > now_ns + RING_HOUSE_BURST_NS) {
+        return false;
+    }
+    house->paid_until_ns = paid_ns + count * RING_HOUSE_MEMBER_NS;
+    return true;
+}
+
 static bool is_of_salt(const struct ring_table *table, const struct ring_wish *wish) {
     return memcmp(table->salt, wish->parameters->salt, sizeof(table->salt)) == 0;
 }

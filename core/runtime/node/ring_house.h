@@ -3,13 +3,18 @@
  * Nodes that agree on the members hold one table: a thousand nodes in one process have one ring in
  * memory, and build it once. What is a node's own, its version and its liveness overlay, is in a
  * head beside it (struct shared_ring). Tables are found by fingerprint and by who has which slot;
- * slots mean the same in all of them as long as a name is known (slot_numbers.h). Gossip thread
- * only. */
+ * slots mean the same in all of them as long as a name is known (slot_numbers.h).
+ *
+ * While a thousand nodes find each other, hardly two of them hold the same members at one moment,
+ * and tables of the way would be most of the thread's work: a ring that is not there yet waits for
+ * the house's budget, which one node with ten thousand members does not feel, and by then more
+ * has come together in it. Gossip thread only. */
 #ifndef CORE_RUNTIME_NODE_RING_HOUSE_H
 #define CORE_RUNTIME_NODE_RING_HOUSE_H
 
 #include "core/runtime/node/slot_numbers.h"
 #include "ring/ring.h"
+#include "core/base/clock.h"
 
 struct ring_table {
     struct henge_ring *ring;
@@ -19,6 +24,10 @@ struct ring_table {
     struct ring_table *next;
 };
 
+/* The budget: a table costs so much for each member, a tenth of a CPU in all at most. */
+#define RING_HOUSE_MEMBER_NS (20 * NS_PER_US)
+#define RING_HOUSE_BURST_NS (500 * NS_PER_MS)
+
 struct ring_house {
     struct memory *memory;
     struct slot_numbers numbers;
@@ -26,6 +35,8 @@ struct ring_house {
     struct ring_table *spare;  /* the one that was let go last, for the next one; or NULL */
     struct ring_member *scratch;
     uint32_t scratch_capacity;
+    bool has_budget;        /* its nodes are of one process, and of one clock */
+    uint64_t paid_until_ns; /* what has been built is paid for by then */
 };
 
 /* What a table is to be made of. */
@@ -41,6 +52,11 @@ struct ring_wish {
 struct ring_house *ring_house_create(struct memory *memory, uint64_t secret);
 /* When all nodes have gone. NULL is ignored. */
 void ring_house_destroy(struct ring_house *house);
+
+/* True when there is no budget, when a ring of this fingerprint is there, or when one of so many
+ * members may be built now, which is taken as done. */
+bool ring_house_allows(struct ring_house *house, uint64_t fingerprint, size_t count,
+                       uint64_t now_ns);
 
 /* Room for so many members, until the next call; NULL: no memory. */
 struct ring_member *ring_house_scratch(struct ring_house *house, uint32_t count);

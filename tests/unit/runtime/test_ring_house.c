@@ -158,3 +158,33 @@ Test(ring_house, without_memory_there_is_no_table_and_nothing_is_lost) {
     cr_assert_eq(table->references, 1);
     ring_house_let_go(house, table);
 }
+
+Test(ring_house, what_is_built_has_a_budget_and_what_is_there_has_none) {
+    const uint64_t now_ns = 5 * NS_PER_S;
+    uint32_t built = 0;
+    for (uint32_t i = 0; i < 1000; i++) {
+        cr_assert(ring_house_allows(house, i, 10000, now_ns), "no budget");
+    }
+    house->has_budget = true;
+    while (ring_house_allows(house, built + 1, 1000, now_ns) && built < 100000) {
+        built++;
+    }
+    cr_assert_eq(built, 1 + RING_HOUSE_BURST_NS / (1000 * RING_HOUSE_MEMBER_NS));
+    cr_assert_not(ring_house_allows(house, 7, 1, now_ns), "whatever its size");
+    cr_assert(ring_house_allows(house, 7, 1000, now_ns + 1000 * RING_HOUSE_MEMBER_NS));
+    cr_assert_not(ring_house_allows(house, 8, 1000, now_ns + 1000 * RING_HOUSE_MEMBER_NS));
+
+    const struct ring_wish wanted = wish_of(3, 0);
+    struct ring_table *table = ring_house_take(house, &wanted, NULL);
+    cr_assert_not_null(table);
+    cr_assert(ring_house_allows(house, wanted.fingerprint, 1, now_ns), "it is there");
+    ring_house_let_go(house, table);
+    cr_assert_not(ring_house_allows(house, wanted.fingerprint, 1, now_ns), "it was");
+    for (uint64_t second = 0; second < 100; second++) {
+        for (uint32_t i = 0; i < 4; i++) {
+            cr_assert(ring_house_allows(house, i, 10000,
+                                        now_ns + (second + 3) * NS_PER_S + i * NS_PER_S / 4),
+                      "one node of ten thousand members, each publish.window_ms");
+        }
+    }
+}

@@ -215,6 +215,7 @@ Test(json, info_has_the_documented_keys_and_every_counter) {
                                        "leaves_refused",
                                        "members_refused",
                                        "rings_refused",
+                                       "rings_put_off",
                                        "refutations",
                                        "pauses",
                                        "views_published",
