@@ -43,6 +43,10 @@ void queue_destroy(struct queue *queue) {
     }
 }
 
+/* The two sizes that the hot paths use are copied without a call: buffers that go home, and
+ * messages between roles. */
+enum { POINTER_BYTES = sizeof(void *), MESSAGE_BYTES = 64 };
+
 /* Caller: the producer. Wait-free: one load, one copy, one store. Ordering: the store fence in
  * ck's enqueue puts the element before the new tail; its partner is the load fence in dequeue,
  * between reading the tail and copying the element out. Without the pair the consumer could copy a
@@ -50,8 +54,18 @@ void queue_destroy(struct queue *queue) {
 SANITIZER_BLIND bool queue_push(struct queue *queue, const void *element) {
     SANITIZER_RELEASE(&queue->ring.p_tail);
     SANITIZER_QUIET_BEGIN();
-    bool pushed =
-        _ck_ring_enqueue_sp(&queue->ring, queue->slots, element, queue->element_bytes, NULL);
+    struct ck_ring *ring = &queue->ring;
+    bool pushed;
+    switch (queue->element_bytes) {
+    case POINTER_BYTES:
+        pushed = _ck_ring_enqueue_sp(ring, queue->slots, element, POINTER_BYTES, NULL);
+        break;
+    case MESSAGE_BYTES:
+        pushed = _ck_ring_enqueue_sp(ring, queue->slots, element, MESSAGE_BYTES, NULL);
+        break;
+    default:
+        pushed = _ck_ring_enqueue_sp(ring, queue->slots, element, queue->element_bytes, NULL);
+    }
     SANITIZER_QUIET_END();
     return pushed;
 }
@@ -61,8 +75,18 @@ SANITIZER_BLIND bool queue_push(struct queue *queue, const void *element) {
  * again only after it was seen free, which it is not before the copy is over. */
 SANITIZER_BLIND bool queue_pop(struct queue *queue, void *element_out) {
     SANITIZER_QUIET_BEGIN();
-    bool popped =
-        _ck_ring_dequeue_sc(&queue->ring, queue->slots, element_out, queue->element_bytes);
+    struct ck_ring *ring = &queue->ring;
+    bool popped;
+    switch (queue->element_bytes) {
+    case POINTER_BYTES:
+        popped = _ck_ring_dequeue_sc(ring, queue->slots, element_out, POINTER_BYTES);
+        break;
+    case MESSAGE_BYTES:
+        popped = _ck_ring_dequeue_sc(ring, queue->slots, element_out, MESSAGE_BYTES);
+        break;
+    default:
+        popped = _ck_ring_dequeue_sc(ring, queue->slots, element_out, queue->element_bytes);
+    }
     SANITIZER_QUIET_END();
     if (popped) {
         SANITIZER_ACQUIRE(&queue->ring.p_tail);
