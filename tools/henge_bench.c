@@ -17,6 +17,7 @@ static const struct {
     {"ring_change", "what it costs to bring a ring up to date"},
     {"balance", "how even a ring is, and what changes move"},
     {"swap", "what readers notice while the ring under them is swapped"},
+    {"queue", "what it costs to hand a message from one thread to another"},
     {"cluster", "what N nodes cost, and how fast they find out"},
 };
 enum { BENCHES = sizeof(benches) / sizeof(benches[0]) };
