@@ -18,6 +18,7 @@ static const struct {
     {"balance", "how even a ring is, and what changes move"},
     {"swap", "what readers notice while the ring under them is swapped"},
     {"queue", "what it costs to hand a message from one thread to another"},
+    {"seal", "what encryption and authentication cost a packet"},
     {"cluster", "what N nodes cost, and how fast they find out"},
 };
 enum { BENCHES = sizeof(benches) / sizeof(benches[0]) };
